@@ -1,0 +1,2 @@
+//! One pod: its VM, its images and its containers.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! One KVM machine in one confined process (`husk-vmm`), and the messages by which it is told what to be.
+
+pub mod api;

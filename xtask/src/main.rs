@@ -1,0 +1,2 @@
+//! The one door for work.
+fn main() {}
