@@ -1,0 +1,35 @@
+//! What the end-to-end tests run inside a container: a static program with a handful of verbs, each of which
+//! prints what it found, one fact a line, and leaves the judgement to the test.
+
+#![forbid(unsafe_code)]
+
+mod pattern;
+mod vsock_reach;
+
+use std::{env, io, process::ExitCode};
+
+const USAGE: &str = "usage: probe pattern BYTES | check-pattern | vsock";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["pattern", bytes] => bytes
+            .parse()
+            .map_err(|cause| io::Error::other(format!("byte count {bytes}: {cause}")))
+            .and_then(|bytes| pattern::write(&mut io::stdout().lock(), bytes)),
+        ["check-pattern"] => pattern::check(&mut io::stdin().lock()).map(|n| println!("{n}")),
+        ["vsock"] => {
+            vsock_reach::report();
+            Ok(())
+        }
+        _ => Err(io::Error::other(USAGE)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("probe: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
