@@ -3,6 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod failure;
+pub mod frame;
 pub mod ports;
 
 #[allow(
