@@ -1,3 +1,7 @@
 //! One KVM machine in one confined process (`husk-vmm`), and the messages by which it is told what to be.
 
 pub mod api;
+pub mod arch;
+pub mod boot;
+pub mod interp;
+pub mod kvm;

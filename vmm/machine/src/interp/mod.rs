@@ -1,0 +1,10 @@
+//! Everything about KVM without hardware virtualization: finding out, measuring, boot words, and the instructions
+//! that such a KVM leaves to us. On hardware none of it runs. Called by `kvm/` and `process/`; calls `arch/`.
+
+mod complete;
+mod error;
+mod host;
+
+pub use complete::{Completed, Completer};
+pub use error::InterpError;
+pub use host::add_boot_words;

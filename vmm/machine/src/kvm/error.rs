@@ -1,0 +1,73 @@
+//! What can go wrong between this process and KVM.
+
+use thiserror::Error;
+
+/// KVM refused, or lacks something.
+#[derive(Debug, Error)]
+pub enum VmError {
+    /// A KVM call failed.
+    #[error("{call}: {source}")]
+    Kvm {
+        /// The ioctl.
+        call: &'static str,
+        /// What the kernel answered.
+        source: kvm_ioctls::Error,
+    },
+    /// A call of the host's kernel failed.
+    #[error("{call}: {source}")]
+    Host {
+        /// What was asked.
+        call: &'static str,
+        /// What the kernel answered.
+        source: std::io::Error,
+    },
+    /// The descriptor is no `/dev/kvm`, or one of another age.
+    #[error("kvm api version is {0}, not 12")]
+    ApiVersion(i32),
+    /// A capability that the machine needs.
+    #[error("this host's kvm lacks {0}")]
+    MissingCapability(&'static str),
+    /// Less than the kernel needs or more than fits.
+    #[error("guest memory of {0} MiB is not between 64 and {max}", max = super::memory::MAX_MIB)]
+    MemorySize(u32),
+    /// Guest memory cannot be mapped.
+    #[error("guest memory of {mib} MiB cannot be mapped: {cause}")]
+    MemoryMap {
+        /// Size asked for.
+        mib: u32,
+        /// What the kernel answered.
+        cause: String,
+    },
+    /// No vCPU, or more than the MP table or KVM take.
+    #[error("{asked} vcpus are not between 1 and {max}")]
+    VcpuCount {
+        /// Asked for.
+        asked: u8,
+        /// What this host takes.
+        max: usize,
+    },
+    /// A vCPU cannot get its first state.
+    #[error(transparent)]
+    Arch(#[from] crate::arch::ArchError),
+    /// A boot file was refused.
+    #[error(transparent)]
+    Boot(#[from] crate::boot::BootError),
+    /// The statistics of a vCPU cannot be read.
+    #[error("kvm statistics: {0}")]
+    Stats(&'static str),
+    /// Two slots claim the same guest addresses.
+    #[error("mmio range at {0:#x} overlaps another or is misplaced")]
+    MmioRange(u64),
+}
+
+impl VmError {
+    /// For `map_err` on a call of `kvm-ioctls`.
+    pub(crate) fn kvm(call: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> Self {
+        move |source| Self::Kvm { call, source }
+    }
+
+    /// For `map_err` on a call of the host.
+    pub(crate) fn host(call: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Host { call, source }
+    }
+}

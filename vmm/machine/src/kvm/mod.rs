@@ -1,0 +1,19 @@
+//! The machine as KVM has it. `process/` builds a [`KvmVm`], puts devices on a [`Bus`] and runs [`Vcpus`];
+//! this room calls `arch/`, `boot/` and `interp/`. Its unsafe calls are in `room`.
+
+mod bus;
+mod error;
+mod irq;
+pub mod memory;
+mod room;
+mod stats;
+mod vcpu;
+mod vcpus;
+mod vm;
+
+pub use bus::{Bus, PortDevice, PortEffect};
+pub use error::VmError;
+pub use irq::IrqLine;
+pub use vcpu::VcpuEvent;
+pub use vcpus::Vcpus;
+pub use vm::{KvmVm, MAX_VCPUS};
