@@ -1,6 +1,6 @@
 //! What a virtio device is to its transport: the contract between a slot and the device behind it.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use thiserror::Error;
 use virtio_queue::Queue;
@@ -34,6 +34,9 @@ pub struct Rings<'a> {
     /// Set by the device for each queue whose used ring needs an interrupt
     /// (after `Queue::needs_notification`); the slot pulses once after the call.
     pub interrupt: &'a mut bool,
+    /// Set by the device when it stopped before the work was done, so that one busy queue does not
+    /// hold the slot's lock for ever: the slot lets others in and then makes the same call again.
+    pub again: &'a mut bool,
 }
 
 impl std::fmt::Debug for Rings<'_> {
@@ -118,8 +121,12 @@ pub trait MmioHandler: Send + Sync {
     fn process_queue(&self, index: u16);
 
     /// See [`VirtioDevice::host_fd`]; stays the same for the slot's life.
-    fn host_fd(&self) -> Option<std::os::fd::RawFd>;
+    fn host_fd(&self) -> Option<RawFd>;
 
     /// See [`VirtioDevice::process_host`].
     fn process_host(&self);
+
+    /// After a restore, when the interrupt controller has its state too: raise again what is pending
+    /// and look at every queue once, because an edge or a kick may have been under way at the save.
+    fn resume(&self);
 }

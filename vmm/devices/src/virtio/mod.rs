@@ -1,6 +1,15 @@
-//! The virtio room: the contract of a device ([`device`]) and the MMIO transport that serves it.
-//! Called by `vmm/machine`; calls nothing above it.
+//! The virtio room: the contract of a device ([`device`]), the MMIO transport that serves it
+//! ([`mmio`]), and what devices share ([`ring`], [`config_space`]).
+//! Called by `vmm/machine` and by the device rooms beside it; calls nothing above it.
 
+pub mod config_space;
 pub mod device;
+pub mod mmio;
+pub mod ring;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use device::{DeviceError, InterruptLine, MmioHandler, Rings, VirtioDevice};
+pub use mmio::{MmioSlot, SlotState};
