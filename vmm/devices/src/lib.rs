@@ -13,3 +13,4 @@
 )]
 
 pub mod virtio;
+pub mod vsock;

@@ -1,0 +1,8 @@
+//! Tests of the vsock room: a driver in plain memory (`driver`), a guest behind it (`guest`), and what they
+//! show.
+
+#![allow(clippy::indexing_slicing, reason = "a test that is wrong should panic")]
+
+mod driver;
+mod guest;
+mod lifecycle;
