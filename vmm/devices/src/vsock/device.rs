@@ -12,7 +12,7 @@ use super::chain::{RxBuffer, TxPacket};
 use super::config::{Doorbell, VsockConfig, VsockState};
 use super::error::VsockError;
 use super::muxer::Muxer;
-use crate::virtio::{DeviceError, Rings, VirtioDevice};
+use crate::virtio::{DeviceError, Rings, VirtioDevice, config_space};
 
 const RX: u16 = 0;
 const TX: u16 = 1;
@@ -199,13 +199,15 @@ impl Vsock {
                 cause: format!("{} queues instead of 3", rings.queues.len()),
             });
         };
-        if self.tell_lost_streams(mem, event)? {
+        if event.ready() && self.tell_lost_streams(mem, event)? {
             *rings.interrupt |= event
                 .needs_notification(mem)
                 .map_err(|error| broken(EVENT, &error))?;
         }
-        self.take_packets(mem, tx)?;
-        if self.give_packets(mem, rx)? {
+        if tx.ready() {
+            self.take_packets(mem, tx)?;
+        }
+        if rx.ready() && self.give_packets(mem, rx)? {
             *rings.interrupt |= rx
                 .needs_notification(mem)
                 .map_err(|error| broken(RX, &error))?;
@@ -247,14 +249,7 @@ impl VirtioDevice for Vsock {
     }
 
     fn read_config(&self, offset: u64, data: &mut [u8]) {
-        let config = self.muxer.guest_cid().to_le_bytes();
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| config.get(offset..))
-            .unwrap_or_default();
-        for (byte, field) in data.iter_mut().zip(rest) {
-            *byte = *field;
-        }
+        config_space::read(&self.muxer.guest_cid().to_le_bytes(), offset, data);
     }
 
     fn activate(&mut self, _features: u64) {

@@ -189,6 +189,7 @@ impl Driver {
             queues: &mut queues,
             features: 0,
             interrupt: &mut interrupt,
+            again: &mut false,
         });
         [self.rx.queue, self.tx.queue, self.event.queue] = queues;
         if interrupt {
@@ -252,25 +253,15 @@ impl Driver {
             self.call(|rings| device.process_host(Some(rings))).unwrap();
         }
     }
-
-    /// Waits for the host side (a limit of minutes, never reached), then runs.
-    pub(super) fn wait_and_run(&mut self, device: &mut Vsock) {
-        assert!(wait(device, 120_000), "nothing happened for two minutes");
-        self.run(device);
-    }
 }
 
 /// Whether the device's descriptor says that the host side has work.
 pub(super) fn readable(device: &Vsock) -> bool {
-    wait(device, 0)
-}
-
-fn wait(device: &Vsock, milliseconds: i32) -> bool {
     let mut entry = libc::pollfd {
         fd: device.host_fd().unwrap().as_raw_fd(),
         events: libc::POLLIN,
         revents: 0,
     };
-    // SAFETY: one entry, borrowed for the call.
-    unsafe { libc::poll(&raw mut entry, 1, milliseconds) > 0 }
+    // SAFETY: one entry, borrowed for a call that does not wait.
+    unsafe { libc::poll(&raw mut entry, 1, 0) > 0 }
 }

@@ -1,6 +1,7 @@
 //! A guest behind the driver: it accepts, sends within its credit, and gives credit back.
 
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::driver::Driver;
@@ -64,8 +65,7 @@ impl Machine {
     /// A machine whose guest has not rung yet.
     pub(super) fn new(config: VsockConfig) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let listener =
-            std::os::unix::net::UnixListener::bind(directory.path().join("vsock")).unwrap();
+        let listener = UnixListener::bind(directory.path().join("vsock")).unwrap();
         let (news, doorbells) = channel();
         let report = Box::new(move |doorbell| news.send(doorbell).unwrap_or_default());
         let mut device = Vsock::new(config, listener.into(), report).unwrap();
@@ -113,7 +113,9 @@ impl Machine {
     /// A client that wants `port`, the device having heard of it.
     pub(super) fn ask(&mut self, port: u32) -> UnixStream {
         let client = self.connect();
-        std::io::Write::write_all(&mut &client, format!("CONNECT {port}\n").as_bytes()).unwrap();
+        (&client)
+            .write_all(format!("CONNECT {port}\n").as_bytes())
+            .unwrap();
         self.run();
         client
     }
@@ -153,7 +155,7 @@ pub(super) fn line(mut client: &UnixStream) -> String {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while bytes.last() != Some(&b'\n') {
-        std::io::Read::read_exact(&mut client, &mut byte).unwrap();
+        client.read_exact(&mut byte).unwrap();
         bytes.extend(byte);
     }
     String::from_utf8(bytes).unwrap()

@@ -6,3 +6,4 @@
 mod driver;
 mod guest;
 mod lifecycle;
+mod saved;
