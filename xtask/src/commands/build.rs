@@ -1,0 +1,70 @@
+//! `cargo xtask build`: every artefact side by side in `target/husk`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::kernel::{self, Flavour};
+use crate::paths::Workspace;
+use crate::process;
+use crate::rootfs;
+
+/// The programs of the host, by package.
+const PROGRAMS: [(&str, &str); 2] = [("husk-machine", "husk-vmm"), ("husk-cli", "husk")];
+
+/// Builds everything that a VM on this host needs; gives back the flavour of its kernel.
+pub(crate) fn build(workspace: &Workspace) -> Result<Flavour> {
+    programs(workspace)?;
+    let flavour = Flavour::for_host(&workspace.artefacts().join("husk-vmm"));
+    rootfs::build(workspace)?;
+    install_kernel(workspace, flavour)?;
+    rootfs::record(&workspace.artefacts())?;
+    Ok(flavour)
+}
+
+/// Builds the programs of the host and puts them among the artefacts.
+pub(crate) fn programs(workspace: &Workspace) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--release"]);
+    for (package, _) in PROGRAMS {
+        cargo.args(["--package", package]);
+    }
+    process::run(
+        cargo
+            .current_dir(&workspace.root)
+            .env("CARGO_TARGET_DIR", &workspace.target),
+    )?;
+    for (_, program) in PROGRAMS {
+        let built = workspace.target.join("release").join(program);
+        install(&built, &workspace.artefacts(), program)?;
+    }
+    Ok(())
+}
+
+/// Takes the kernel from the cache, built now if need be, and puts it among the artefacts.
+pub(crate) fn install_kernel(workspace: &Workspace, flavour: Flavour) -> Result<()> {
+    let kernel = kernel::ensure(workspace, flavour)?;
+    let artefacts = workspace.artefacts();
+    install(
+        &kernel.vmlinux,
+        &artefacts,
+        &format!("vmlinux-{}", kernel.flavour),
+    )?;
+    install(
+        &kernel.bzimage,
+        &artefacts,
+        &format!("bzImage-{}", kernel.flavour),
+    )
+}
+
+/// Copies a file into `dir` under `name`; a reader sees the old one or the new one.
+fn install(from: &Path, dir: &Path, name: &str) -> Result<()> {
+    let to = dir.join(name);
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let partial = dir.join(format!(".{name}.partial"));
+    fs::copy(from, &partial)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), partial.display()))?;
+    fs::rename(&partial, &to).with_context(|| format!("cannot write {}", to.display()))
+}

@@ -1,0 +1,9 @@
+//! What the subcommands do, one file each; each is a short list of calls into `kernel`, `rootfs`, `check` and `image`.
+
+mod build;
+mod run;
+mod test;
+
+pub(crate) use build::{build, install_kernel};
+pub(crate) use run::run;
+pub(crate) use test::test;

@@ -1,0 +1,18 @@
+//! `cargo xtask kernel`: the guest kernel from Debian's source package, fragments and patches.
+//!
+//! - `flavour`: lean or hardened, and which of them this host needs.
+//! - `source`: Debian's package: which version apt offers, downloading and unpacking it.
+//! - `fragment`: what the configuration asks for, and what of it survived.
+//! - `key`: the hash of everything that goes into a kernel.
+//! - `build`: the steps, the cache and its lock.
+//!
+//! Called by `commands`; it calls `process`, `progress` and `host`.
+
+mod build;
+mod flavour;
+mod fragment;
+mod key;
+mod source;
+
+pub(crate) use build::ensure;
+pub(crate) use flavour::Flavour;
