@@ -32,8 +32,10 @@ enum Task {
     /// Builds the guest kernel, or takes it from the cache
     Kernel {
         /// Which kernel; without it the one that this host needs
-        #[arg(long)]
+        #[arg(long = "flavour", conflicts_with = "name")]
         flavour: Option<Flavour>,
+        /// The same without the flag
+        name: Option<Flavour>,
     },
     /// Builds the agent and the initramfs
     Rootfs,
@@ -66,9 +68,9 @@ fn main() -> ExitCode {
 fn work(task: &Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Kernel { flavour } => {
+        Task::Kernel { flavour, name } => {
             let vmm = workspace.artefacts().join("husk-vmm");
-            let flavour = flavour.unwrap_or_else(|| Flavour::for_host(&vmm));
+            let flavour = flavour.or(*name).unwrap_or_else(|| Flavour::for_host(&vmm));
             commands::install_kernel(&workspace, flavour)?;
             rootfs::record(&workspace.artefacts())?;
             println!(

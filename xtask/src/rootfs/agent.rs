@@ -1,7 +1,7 @@
 //! Builds husk-agent and packs it.
 //!
-//! The kernel's own built-in archive brings /dev and /dev/console, so the initramfs holds /init and the three directories
-//! that the agent mounts on first, and nothing else.
+//! The kernel's own built-in archive brings /dev and /dev/console, and the agent makes the directories that it mounts on,
+//! so the initramfs holds /init and nothing else.
 
 use std::env;
 use std::fs;
@@ -72,9 +72,6 @@ fn compile(workspace: &Workspace) -> Result<()> {
 /// The initramfs around this program.
 fn archive(agent: &[u8]) -> Result<Vec<u8>> {
     let mut archive = Archive::new();
-    for name in ["proc", "run", "sys"] {
-        archive.directory(name, 0o755)?;
-    }
     archive.file("init", 0o755, agent)?;
     archive.finish()
 }

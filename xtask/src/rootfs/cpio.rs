@@ -3,7 +3,6 @@
 
 use anyhow::{Context, Result};
 
-const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 
 /// An archive under construction.
@@ -22,39 +21,29 @@ impl Archive {
         }
     }
 
-    /// Adds a directory; its parent must be there already.
-    pub(crate) fn directory(&mut self, name: &str, permissions: u32) -> Result<()> {
-        self.entry(name, DIRECTORY | permissions, 2, &[])
-    }
-
     /// Adds a regular file.
     pub(crate) fn file(&mut self, name: &str, permissions: u32, content: &[u8]) -> Result<()> {
-        self.entry(name, REGULAR | permissions, 1, content)
-    }
-
-    /// Ends the archive.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
-        self.inode = 0;
-        self.header("TRAILER!!!", 0, 1, 0)?;
-        Ok(self.bytes)
-    }
-
-    fn entry(&mut self, name: &str, mode: u32, links: u32, content: &[u8]) -> Result<()> {
         self.inode += 1;
         let size = u32::try_from(content.len())
             .with_context(|| format!("{name}: {} bytes do not fit a cpio", content.len()))?;
-        self.header(name, mode, links, size)?;
+        self.header(name, REGULAR | permissions, size)?;
         self.bytes.extend_from_slice(content);
         self.pad();
         Ok(())
     }
 
-    fn header(&mut self, name: &str, mode: u32, links: u32, size: u32) -> Result<()> {
+    /// Ends the archive.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
+        self.inode = 0;
+        self.header("TRAILER!!!", 0, 0)?;
+        Ok(self.bytes)
+    }
+
+    fn header(&mut self, name: &str, mode: u32, size: u32) -> Result<()> {
         let name_size = u32::try_from(name.len() + 1).context("a name of 4 GiB")?;
         self.bytes.extend_from_slice(b"070701");
         // ino, mode, uid, gid, nlink, mtime, filesize, device and node numbers, namesize, check
-        let inode = if mode == 0 { 0 } else { self.inode };
-        for field in [inode, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0] {
+        for field in [self.inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0] {
             self.bytes
                 .extend_from_slice(format!("{field:08x}").as_bytes());
         }
@@ -89,16 +78,13 @@ mod tests {
     fn every_header_starts_on_a_multiple_of_four() {
         let mut archive = Archive::new();
         for name in ["a", "ab", "abc", "abcd", "abcde"] {
-            archive.directory(name, 0o755).unwrap();
-            archive
-                .file(&format!("{name}/f"), 0o644, name.as_bytes())
-                .unwrap();
+            archive.file(name, 0o644, name.as_bytes()).unwrap();
         }
         let bytes = archive.finish().unwrap();
         let starts: Vec<usize> = (0..bytes.len() - 5)
             .filter(|&at| &bytes[at..at + 6] == b"070701")
             .collect();
-        assert_eq!(starts.len(), 11);
+        assert_eq!(starts.len(), 6);
         assert!(starts.iter().all(|at| at % 4 == 0), "{starts:?}");
         assert_eq!(bytes.len() % 4, 0);
     }
