@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::arch::ArchError;
+
 /// The guest cannot go on.
 #[derive(Debug, Error)]
 pub enum InterpError {
@@ -13,6 +15,9 @@ pub enum InterpError {
         /// What the kernel answered.
         source: kvm_ioctls::Error,
     },
+    /// The vCPU's state cannot be read or set.
+    #[error(transparent)]
+    Arch(#[from] ArchError),
     /// Not one of the instructions that are completed here.
     #[error("kvm cannot emulate the instruction at rip {rip:#x}, bytes {bytes:02x?}")]
     Unknown {
@@ -21,4 +26,11 @@ pub enum InterpError {
         /// Its first bytes.
         bytes: Vec<u8>,
     },
+}
+
+impl InterpError {
+    /// For `map_err` on a call of `kvm-ioctls`.
+    pub(super) fn kvm(call: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> Self {
+        move |source| Self::Kvm { call, source }
+    }
 }

@@ -3,8 +3,13 @@
 
 mod complete;
 mod error;
+mod exception;
+mod execute;
 mod host;
+mod room;
+mod walk;
+mod xstate;
 
-pub use complete::{Completed, Completer};
+pub use complete::Completer;
 pub use error::InterpError;
 pub use host::add_boot_words;

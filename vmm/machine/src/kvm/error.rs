@@ -49,6 +49,9 @@ pub enum VmError {
     /// A vCPU cannot get its first state.
     #[error(transparent)]
     Arch(#[from] crate::arch::ArchError),
+    /// Support for an interpreting KVM cannot start.
+    #[error(transparent)]
+    Interp(#[from] crate::interp::InterpError),
     /// A boot file was refused.
     #[error(transparent)]
     Boot(#[from] crate::boot::BootError),

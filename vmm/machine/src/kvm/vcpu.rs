@@ -7,7 +7,7 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 
 use super::bus::{Bus, PortEffect};
 use super::room::{self, InternalError};
-use crate::interp::{Completed, Completer};
+use crate::interp::Completer;
 
 /// What ends a machine, as a vCPU sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Vcpu {
             return self.failed(&internal_error_text(error));
         }
         match completer.complete(&self.fd) {
-            Ok(Completed::Done) => {
+            Ok(()) => {
                 self.counters.completed.fetch_add(1, Ordering::Relaxed);
                 Step::Continue
             }

@@ -59,8 +59,10 @@ impl KvmVm {
                 .create_vcpu(u64::from(id))
                 .map_err(VmError::kvm("KVM_CREATE_VCPU"))?;
             arch::prepare_vcpu(&kvm, &vcpu, host.kind, id, vcpus)?;
-            let completer =
-                (host.kind == KvmKind::Interpreting).then(|| Completer::new(&kvm, memory.clone()));
+            let completer = match host.kind {
+                KvmKind::Hardware => None,
+                KvmKind::Interpreting => Some(Completer::new(&kvm, memory.clone())?),
+            };
             fds.push((vcpu, completer));
         }
         arch::write_mp_table(&memory, vcpus)?;
