@@ -4,12 +4,14 @@
 //! - `tests`: cargo's tests, and the counts in what they print.
 //! - `layers`: the arrows between crates against `layers.toml`.
 //! - `sizes`: limits of files, folders and error types; what must not be in the repository.
+//! - `modules`: cycles between the modules of a crate.
 //! - `source`: Rust source without comments and literals, for the checks that look at text.
 //!
 //! Lengths of functions, numbers of parameters and proofs of unsafe blocks are clippy's (`clippy.toml`, the lint table).
 //! Called by `main` and `commands`.
 
 mod layers;
+mod modules;
 mod sizes;
 mod source;
 mod stages;

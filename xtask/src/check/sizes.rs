@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::modules;
 use super::source::code_only;
 use crate::paths::Workspace;
 use crate::process;
@@ -30,6 +31,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     )?;
     let mut problems = Vec::new();
     let mut folders = BTreeMap::<String, usize>::new();
+    let mut sources = Vec::new();
     let places = machine_places(&workspace.root);
     for name in list.split('\0').filter(|name| !name.is_empty()) {
         let path = workspace.root.join(name);
@@ -45,10 +47,12 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         problems.extend(machine_paths(name, text, &places));
         if name.ends_with(".rs") {
             problems.extend(rust_file(name, text));
+            sources.push((name.to_owned(), text.to_owned()));
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             *folders.entry(folder.to_owned()).or_default() += 1;
         }
     }
+    problems.extend(modules::check(&sources));
     for (folder, files) in folders {
         if files > MAX_FOLDER_FILES {
             problems.push(format!(
