@@ -1,7 +1,8 @@
 //! Boot a kernel and an initramfs without any device but a serial console, and say what it cost.
 //!
 //! `boot KERNEL INITRAMFS [VCPUS [MEMORY_MIB [COMMAND_LINE]]]`; the guest's console goes to standard error,
-//! the figures to standard output as one JSON line.
+//! the figures to standard output as one JSON line. A command line that begins with `=` stands alone; otherwise it
+//! follows the words that this host's KVM needs.
 
 use std::env;
 use std::fs::File;
@@ -11,7 +12,6 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use husk_machine::api::config::{HostKvm, KvmKind};
 use husk_machine::boot::{BootImage, Cmdline};
 use husk_machine::interp;
 use husk_machine::kvm::{Bus, KvmVm, PortDevice};
@@ -57,18 +57,23 @@ fn main() -> Result<()> {
     };
     let vcpus = rest.first().map_or(Ok(1), |text| text.parse())?;
     let memory_mib = rest.get(1).map_or(Ok(256), |text| text.parse())?;
-    let host = HostKvm {
-        kind: KvmKind::Interpreting,
-        ns_per_instruction: 900,
-    };
+    let open_kvm = || File::options().read(true).write(true).open("/dev/kvm");
+    let host = interp::probe(open_kvm()?.into())?;
     let mut cmdline = Cmdline::new();
-    interp::add_boot_words(&host, &mut cmdline)?;
-    cmdline.words(rest.get(2).map_or("", String::as_str))?;
+    match rest
+        .get(2)
+        .map(|words| words.strip_prefix('=').ok_or(words))
+    {
+        Some(Ok(words)) => cmdline.words(words)?,
+        words => {
+            interp::add_boot_words(&host, &mut cmdline)?;
+            cmdline.words(words.and_then(Result::err).map_or("", String::as_str))?;
+        }
+    }
     let hashes = [hash(kernel)?, hash(initramfs)?];
 
     let begin = Instant::now();
-    let kvm = File::options().read(true).write(true).open("/dev/kvm")?;
-    let vm = KvmVm::new(kvm.into(), &host, vcpus, memory_mib)?;
+    let vm = KvmVm::new(open_kvm()?.into(), &host, vcpus, memory_mib)?;
     let (kernel_file, initramfs_file) = (File::open(kernel)?, File::open(initramfs)?);
     let image = |file, sha256, name| BootImage { file, sha256, name };
     vm.load(
@@ -84,6 +89,8 @@ fn main() -> Result<()> {
     let event = events.recv()?;
     let elapsed = begin.elapsed();
     let report = json!({
+        "host": host,
+        "command_line": cmdline.as_str(),
         "end": format!("{event:?}"),
         "setup_us": setup.as_micros(),
         "elapsed_ms": elapsed.as_millis(),

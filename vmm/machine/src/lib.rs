@@ -5,3 +5,4 @@ pub mod arch;
 pub mod boot;
 pub mod interp;
 pub mod kvm;
+pub mod sys;

@@ -4,6 +4,5 @@
 mod x86_64;
 
 pub use x86_64::{
-    ArchError, SetupHeader, XsaveArea, ZeroPage, e820, layout, prepare_vcpu, start_at,
-    write_mp_table,
+    ArchError, SetupHeader, ZeroPage, e820, layout, prepare_vcpu, start_at, write_mp_table,
 };

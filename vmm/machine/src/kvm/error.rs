@@ -2,25 +2,14 @@
 
 use thiserror::Error;
 
+use crate::sys::SysError;
+
 /// KVM refused, or lacks something.
 #[derive(Debug, Error)]
 pub enum VmError {
-    /// A KVM call failed.
-    #[error("{call}: {source}")]
-    Kvm {
-        /// The ioctl.
-        call: &'static str,
-        /// What the kernel answered.
-        source: kvm_ioctls::Error,
-    },
     /// A call of the host's kernel failed.
-    #[error("{call}: {source}")]
-    Host {
-        /// What was asked.
-        call: &'static str,
-        /// What the kernel answered.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Sys(#[from] SysError),
     /// The descriptor is no `/dev/kvm`, or one of another age.
     #[error("kvm api version is {0}, not 12")]
     ApiVersion(i32),
@@ -55,22 +44,7 @@ pub enum VmError {
     /// A boot file was refused.
     #[error(transparent)]
     Boot(#[from] crate::boot::BootError),
-    /// The statistics of a vCPU cannot be read.
-    #[error("kvm statistics: {0}")]
-    Stats(&'static str),
     /// Two slots claim the same guest addresses.
     #[error("mmio range at {0:#x} overlaps another or is misplaced")]
     MmioRange(u64),
-}
-
-impl VmError {
-    /// For `map_err` on a call of `kvm-ioctls`.
-    pub(crate) fn kvm(call: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> Self {
-        move |source| Self::Kvm { call, source }
-    }
-
-    /// For `map_err` on a call of the host.
-    pub(crate) fn host(call: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Host { call, source }
-    }
 }

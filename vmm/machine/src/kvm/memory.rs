@@ -1,9 +1,7 @@
 //! Guest memory: anonymous, private, not reserved; split around the hole below 4 GiB where devices live.
 
 use vm_memory::mmap::MmapRegionBuilder;
-use vm_memory::{
-    GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, GuestRegionMmap,
-};
+use vm_memory::{GuestAddress, GuestMemoryMmap, GuestRegionMmap};
 
 use super::error::VmError;
 use crate::arch::layout;
@@ -52,15 +50,4 @@ pub fn map(memory_mib: u32) -> Result<GuestMemoryMmap, VmError> {
         regions.push(region);
     }
     GuestMemoryMmap::from_regions(regions).map_err(|e| failed(e.to_string()))
-}
-
-/// The pieces as KVM takes them: guest address, length, address in this process.
-pub(super) fn slots(memory: &GuestMemoryMmap) -> Vec<(u64, u64, u64)> {
-    memory
-        .iter()
-        .map(|region| {
-            let host = region.as_ptr().addr() as u64;
-            (region.start_addr().0, region.len(), host)
-        })
-        .collect()
 }

@@ -1,12 +1,10 @@
 //! The machine as KVM has it. `process/` builds a [`KvmVm`], puts devices on a [`Bus`] and runs [`Vcpus`];
-//! this room calls `arch/`, `boot/` and `interp/`. Its unsafe calls are in `room`.
+//! this room calls `arch/`, `boot/`, `interp/` and `sys/`.
 
 mod bus;
 mod error;
 mod irq;
 pub mod memory;
-mod room;
-mod stats;
 mod vcpu;
 mod vcpus;
 mod vm;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
 use super::bus::{Bus, PortEffect};
-use super::room::{self, InternalError};
 use crate::interp::Completer;
+use crate::sys::{self, InternalError};
 
 /// What ends a machine, as a vCPU sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Vcpu {
     }
 
     fn complete(&mut self) -> Step {
-        let error = room::internal_error(&mut self.fd);
+        let error = sys::internal_error(&mut self.fd);
         let Some(completer) = &mut self.completer else {
             return self.failed(&internal_error_text(error));
         };

@@ -11,11 +11,10 @@ use vmm_sys_util::signal::{Killable, SIGRTMIN, block_signal, clear_signal};
 
 use super::bus::Bus;
 use super::error::VmError;
-use super::room;
-use super::stats::InstructionCounter;
 use super::vcpu::{Step, Vcpu, VcpuCounters, VcpuEvent};
 use super::vm::VmParts;
 use crate::interp::Completer;
+use crate::sys::{self, InstructionCounter, SysError};
 
 /// RFLAGS.IF.
 const INTERRUPTS_ENABLED: u64 = 1 << 9;
@@ -140,7 +139,7 @@ impl Vcpus {
         bus: &Arc<Bus>,
         events: &Sender<VcpuEvent>,
     ) -> Result<(), VmError> {
-        room::unblock_only(&fd, kick_signal())?;
+        sys::unblock_only(&fd, kick_signal())?;
         let instructions = InstructionCounter::new(&fd)?;
         let counters = Arc::new(VcpuCounters::default());
         let halted = Arc::new(AtomicBool::new(false));
@@ -160,7 +159,7 @@ impl Vcpus {
         let handle = thread::Builder::new()
             .name(format!("vcpu{id}"))
             .spawn(move || thread.run())
-            .map_err(VmError::host("start of a vcpu thread"))?;
+            .map_err(SysError::host("start of a vcpu thread"))?;
         self.seen.push(Seen {
             thread: Some(handle),
             instructions,
@@ -198,7 +197,7 @@ impl Vcpus {
     ///
     /// # Errors
     /// The kernel's counters cannot be read.
-    pub fn instructions(&self) -> Result<u64, VmError> {
+    pub fn instructions(&self) -> Result<u64, SysError> {
         self.seen.iter().map(|seen| seen.instructions.read()).sum()
     }
 

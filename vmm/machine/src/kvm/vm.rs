@@ -12,13 +12,14 @@ use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 use super::bus::Bus;
 use super::error::VmError;
 use super::irq::IrqLine;
+use super::memory;
 use super::vcpu::VcpuEvent;
 use super::vcpus::Vcpus;
-use super::{memory, room};
 use crate::api::config::{HostKvm, KvmKind};
 use crate::arch::{self, layout};
 use crate::boot::{self, BootImage, Cmdline};
 use crate::interp::Completer;
+use crate::sys::{self, SysError};
 
 /// The most vCPUs that the MP table describes beside its IO-APIC.
 pub const MAX_VCPUS: u8 = 32;
@@ -47,17 +48,17 @@ impl KvmVm {
     /// # Errors
     /// This host's KVM refuses or lacks something, or a size is out of range.
     pub fn new(kvm: OwnedFd, host: &HostKvm, vcpus: u8, memory_mib: u32) -> Result<Self, VmError> {
-        let kvm = room::kvm_from(kvm);
+        let kvm = sys::kvm_from(kvm);
         check_host(&kvm, vcpus)?;
         let memory = memory::map(memory_mib)?;
-        let vm = kvm.create_vm().map_err(VmError::kvm("KVM_CREATE_VM"))?;
-        room::set_memory(&vm, &memory)?;
+        let vm = kvm.create_vm().map_err(SysError::kvm("KVM_CREATE_VM"))?;
+        sys::set_memory(&vm, &memory)?;
         create_chips(&vm)?;
         let mut fds = Vec::with_capacity(usize::from(vcpus));
         for id in 0..vcpus {
             let vcpu = vm
                 .create_vcpu(u64::from(id))
-                .map_err(VmError::kvm("KVM_CREATE_VCPU"))?;
+                .map_err(SysError::kvm("KVM_CREATE_VCPU"))?;
             arch::prepare_vcpu(&kvm, &vcpu, host.kind, id, vcpus)?;
             let completer = match host.kind {
                 KvmKind::Hardware => None,
@@ -93,7 +94,7 @@ impl KvmVm {
         self.parts
             .vm
             .register_irqfd(&event, gsi)
-            .map_err(VmError::kvm("KVM_IRQFD"))?;
+            .map_err(SysError::kvm("KVM_IRQFD"))?;
         Ok(IrqLine::new(event))
     }
 
@@ -108,7 +109,7 @@ impl KvmVm {
         self.parts
             .vm
             .register_ioevent(&event, &address, u32::from(queue))
-            .map_err(VmError::kvm("KVM_IOEVENTFD"))?;
+            .map_err(SysError::kvm("KVM_IOEVENTFD"))?;
         Ok(event)
     }
 
@@ -164,20 +165,21 @@ fn check_host(kvm: &Kvm, vcpus: u8) -> Result<(), VmError> {
     Ok(())
 }
 
-fn create_chips(vm: &VmFd) -> Result<(), VmError> {
+fn create_chips(vm: &VmFd) -> Result<(), SysError> {
     vm.set_identity_map_address(layout::IDENTITY_MAP)
-        .map_err(VmError::kvm("KVM_SET_IDENTITY_MAP_ADDR"))?;
+        .map_err(SysError::kvm("KVM_SET_IDENTITY_MAP_ADDR"))?;
     vm.set_tss_address(usize::try_from(layout::TSS).unwrap_or(usize::MAX))
-        .map_err(VmError::kvm("KVM_SET_TSS_ADDR"))?;
+        .map_err(SysError::kvm("KVM_SET_TSS_ADDR"))?;
     vm.create_irq_chip()
-        .map_err(VmError::kvm("KVM_CREATE_IRQCHIP"))?;
+        .map_err(SysError::kvm("KVM_CREATE_IRQCHIP"))?;
     let pit = kvm_pit_config {
         flags: KVM_PIT_SPEAKER_DUMMY,
         ..Default::default()
     };
-    vm.create_pit2(pit).map_err(VmError::kvm("KVM_CREATE_PIT2"))
+    vm.create_pit2(pit)
+        .map_err(SysError::kvm("KVM_CREATE_PIT2"))
 }
 
-fn event_fd() -> Result<EventFd, VmError> {
-    EventFd::new(EFD_NONBLOCK).map_err(VmError::host("eventfd"))
+fn event_fd() -> Result<EventFd, SysError> {
+    EventFd::new(EFD_NONBLOCK).map_err(SysError::host("eventfd"))
 }

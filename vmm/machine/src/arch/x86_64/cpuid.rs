@@ -7,6 +7,7 @@ use kvm_ioctls::Kvm;
 
 use super::error::ArchError;
 use crate::api::config::KvmKind;
+use crate::sys::SysError;
 
 /// Leaf 1, ECX.
 const TSC_DEADLINE: u32 = 1 << 24;
@@ -22,7 +23,7 @@ const HYPERCALL_FEATURES: u32 = (1 << 7) | (1 << 9) | (1 << 11) | (1 << 13) | (1
 pub(super) fn for_vcpu(kvm: &Kvm, kind: KvmKind, id: u8, count: u8) -> Result<CpuId, ArchError> {
     let mut features = kvm
         .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-        .map_err(ArchError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
+        .map_err(SysError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
     for entry in features.as_mut_slice() {
         fix(entry, kind, id, count);
     }

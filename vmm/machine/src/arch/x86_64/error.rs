@@ -2,17 +2,14 @@
 
 use thiserror::Error;
 
+use crate::sys::SysError;
+
 /// KVM refused a piece of state, or guest memory is too small for a table.
 #[derive(Debug, Error)]
 pub enum ArchError {
     /// A KVM call failed.
-    #[error("{call}: {source}")]
-    Kvm {
-        /// The ioctl.
-        call: &'static str,
-        /// What the kernel answered.
-        source: kvm_ioctls::Error,
-    },
+    #[error(transparent)]
+    Sys(#[from] SysError),
     /// A table does not fit into guest memory.
     #[error("{what} at {address:#x} of guest memory: {source}")]
     GuestMemory {
@@ -29,10 +26,6 @@ pub enum ArchError {
 }
 
 impl ArchError {
-    pub(super) fn kvm(call: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> Self {
-        move |source| Self::Kvm { call, source }
-    }
-
     pub(super) fn memory(
         what: &'static str,
         address: u64,

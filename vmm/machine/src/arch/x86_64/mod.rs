@@ -7,10 +7,8 @@ mod error;
 pub mod layout;
 mod mptable;
 mod start;
-mod xsave;
 
 pub use boot_params::{SetupHeader, ZeroPage, e820};
 pub use error::ArchError;
 pub use mptable::write_mp_table;
 pub use start::{prepare_vcpu, start_at};
-pub use xsave::XsaveArea;

@@ -10,6 +10,7 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 use super::error::ArchError;
 use super::{cpuid, layout};
 use crate::api::config::KvmKind;
+use crate::sys::SysError;
 
 const MSR_MISC_ENABLE: u32 = 0x1a0;
 const MISC_ENABLE_FAST_STRING: u64 = 1;
@@ -61,14 +62,14 @@ pub fn prepare_vcpu(
 ) -> Result<(), ArchError> {
     let features = cpuid::for_vcpu(kvm, kind, id, count)?;
     vcpu.set_cpuid2(&features)
-        .map_err(ArchError::kvm("KVM_SET_CPUID2"))?;
+        .map_err(SysError::kvm("KVM_SET_CPUID2"))?;
     set_msrs(kvm, vcpu)?;
     vcpu.set_fpu(&kvm_fpu {
         fcw: 0x37f,
         mxcsr: 0x1f80,
         ..Default::default()
     })
-    .map_err(ArchError::kvm("KVM_SET_FPU"))?;
+    .map_err(SysError::kvm("KVM_SET_FPU"))?;
     set_interrupt_pins(vcpu)
 }
 
@@ -76,7 +77,7 @@ pub fn prepare_vcpu(
 fn set_msrs(kvm: &Kvm, vcpu: &VcpuFd) -> Result<(), ArchError> {
     let known = kvm
         .get_msr_index_list()
-        .map_err(ArchError::kvm("KVM_GET_MSR_INDEX_LIST"))?;
+        .map_err(SysError::kvm("KVM_GET_MSR_INDEX_LIST"))?;
     // The MTRRs are in no list but in every KVM.
     let wanted = [
         (MSR_MISC_ENABLE, MISC_ENABLE_FAST_STRING),
@@ -94,7 +95,7 @@ fn set_msrs(kvm: &Kvm, vcpu: &VcpuFd) -> Result<(), ArchError> {
         let msrs = Msrs::from_entries(&[entry]).map_err(|_| ArchError::Msr(index))?;
         let set = vcpu
             .set_msrs(&msrs)
-            .map_err(ArchError::kvm("KVM_SET_MSRS"))?;
+            .map_err(SysError::kvm("KVM_SET_MSRS"))?;
         if set != 1 {
             return Err(ArchError::Msr(index));
         }
@@ -104,7 +105,7 @@ fn set_msrs(kvm: &Kvm, vcpu: &VcpuFd) -> Result<(), ArchError> {
 
 /// LINT0 takes the old interrupt controller's line, LINT1 the NMI, as the MP table says.
 fn set_interrupt_pins(vcpu: &VcpuFd) -> Result<(), ArchError> {
-    let mut lapic = vcpu.get_lapic().map_err(ArchError::kvm("KVM_GET_LAPIC"))?;
+    let mut lapic = vcpu.get_lapic().map_err(SysError::kvm("KVM_GET_LAPIC"))?;
     for (register, mode) in [
         (LAPIC_LVT_LINT0, DELIVER_EXTINT),
         (LAPIC_LVT_LINT1, DELIVER_NMI),
@@ -118,8 +119,9 @@ fn set_interrupt_pins(vcpu: &VcpuFd) -> Result<(), ArchError> {
             *byte = value.cast_signed();
         }
     }
-    vcpu.set_lapic(&lapic)
-        .map_err(ArchError::kvm("KVM_SET_LAPIC"))
+    Ok(vcpu
+        .set_lapic(&lapic)
+        .map_err(SysError::kvm("KVM_SET_LAPIC"))?)
 }
 
 /// Set the first vCPU to 64-bit mode at `entry` with RSI at the zero page, and write the tables that it needs.
@@ -134,7 +136,7 @@ pub fn start_at(memory: &GuestMemoryMmap, vcpu: &VcpuFd, entry: u64) -> Result<(
             .write_obj(descriptor, GuestAddress(address))
             .map_err(ArchError::memory("descriptor table", address))?;
     }
-    let mut sregs = vcpu.get_sregs().map_err(ArchError::kvm("KVM_GET_SREGS"))?;
+    let mut sregs = vcpu.get_sregs().map_err(SysError::kvm("KVM_GET_SREGS"))?;
     let data = segment(DATA);
     sregs.cs = segment(CODE);
     (sregs.ds, sregs.es, sregs.fs, sregs.gs, sregs.ss) = (data, data, data, data, data);
@@ -148,14 +150,16 @@ pub fn start_at(memory: &GuestMemoryMmap, vcpu: &VcpuFd, entry: u64) -> Result<(
     sregs.cr4 = CR4_PAE;
     sregs.efer = EFER_LME | EFER_LMA;
     vcpu.set_sregs(&sregs)
-        .map_err(ArchError::kvm("KVM_SET_SREGS"))?;
+        .map_err(SysError::kvm("KVM_SET_SREGS"))?;
     let regs = kvm_regs {
         rip: entry,
         rsi: layout::ZERO_PAGE,
         rflags: 2,
         ..Default::default()
     };
-    vcpu.set_regs(&regs).map_err(ArchError::kvm("KVM_SET_REGS"))
+    Ok(vcpu
+        .set_regs(&regs)
+        .map_err(SysError::kvm("KVM_SET_REGS"))?)
 }
 
 /// Three pages: one entry, one entry, and 512 pages of 2 MiB.

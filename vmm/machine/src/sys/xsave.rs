@@ -1,4 +1,4 @@
-//! A vCPU's extended state (x87, SSE, AVX ...): the calls that `kvm-ioctls` leaves unsafe. An unsafe room.
+//! A vCPU's extended state (x87, SSE, AVX ...): the calls that `kvm-ioctls` leaves unsafe.
 
 use kvm_bindings::kvm_xsave;
 use kvm_ioctls::{Cap, Kvm, VcpuFd};
@@ -6,14 +6,14 @@ use vmm_sys_util::errno;
 use vmm_sys_util::ioctl::{ioctl_with_mut_ptr, ioctl_with_ptr};
 use vmm_sys_util::{ioctl_ior_nr, ioctl_iow_nr};
 
-use super::error::ArchError;
+use super::error::SysError;
 
 ioctl_ior_nr!(KVM_GET_XSAVE2, kvm_bindings::KVMIO, 0xcf, kvm_xsave);
 ioctl_iow_nr!(KVM_SET_XSAVE, kvm_bindings::KVMIO, 0xa5, kvm_xsave);
 
 /// Extended state as KVM gives and takes it: the standard (not compacted) XSAVE format, as long as this host's.
 #[derive(Clone, Debug)]
-pub struct XsaveArea {
+pub(crate) struct XsaveArea {
     /// At least as long as KVM reads and writes: see [`Self::new`].
     words: Vec<u64>,
 }
@@ -21,7 +21,7 @@ pub struct XsaveArea {
 impl XsaveArea {
     /// Room for what this host's KVM reads and writes.
     #[must_use]
-    pub fn new(kvm: &Kvm) -> Self {
+    pub(crate) fn new(kvm: &Kvm) -> Self {
         let asked = usize::try_from(kvm.check_extension_int(Cap::Xsave2)).unwrap_or(0);
         let bytes = asked.max(size_of::<kvm_xsave>());
         Self {
@@ -31,12 +31,12 @@ impl XsaveArea {
 
     /// The state as 64-bit words.
     #[must_use]
-    pub fn words(&self) -> &[u64] {
+    pub(crate) fn words(&self) -> &[u64] {
         &self.words
     }
 
     /// The state as 64-bit words, to be changed.
-    pub fn words_mut(&mut self) -> &mut [u64] {
+    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
         &mut self.words
     }
 
@@ -44,7 +44,7 @@ impl XsaveArea {
     ///
     /// # Errors
     /// KVM refuses.
-    pub fn load(&mut self, vcpu: &VcpuFd) -> Result<(), ArchError> {
+    pub(crate) fn load(&mut self, vcpu: &VcpuFd) -> Result<(), SysError> {
         let area = self.words.as_mut_ptr();
         // SAFETY: KVM writes no more than KVM_CAP_XSAVE2 said (4096 bytes without it), and `words` was allocated
         // with that size in `new`; its length never changes.
@@ -56,7 +56,7 @@ impl XsaveArea {
     ///
     /// # Errors
     /// KVM refuses the state.
-    pub fn store(&self, vcpu: &VcpuFd) -> Result<(), ArchError> {
+    pub(crate) fn store(&self, vcpu: &VcpuFd) -> Result<(), SysError> {
         let area = self.words.as_ptr();
         // SAFETY: KVM reads no more than KVM_CAP_XSAVE2 said (4096 bytes without it), and `words` was allocated
         // with that size in `new`; its length never changes.
@@ -65,11 +65,11 @@ impl XsaveArea {
     }
 }
 
-fn check(result: i32, call: &'static str) -> Result<(), ArchError> {
+fn check(result: i32, call: &'static str) -> Result<(), SysError> {
     if result == 0 {
         return Ok(());
     }
-    Err(ArchError::Kvm {
+    Err(SysError::Kvm {
         call,
         source: errno::Error::last(),
     })

@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 
 use kvm_ioctls::VcpuFd;
 
-use super::error::VmError;
-use super::room;
+use super::error::SysError;
+use super::ioctl;
 
 /// Name of the statistic.
 const INSTRUCTIONS: &[u8] = b"insn_emulation";
@@ -21,22 +21,22 @@ const MAX_NAME_BYTES: usize = 256;
 
 /// The counter of one vCPU; readable from any thread while the vCPU runs.
 #[derive(Debug)]
-pub(super) struct InstructionCounter {
+pub(crate) struct InstructionCounter {
     file: File,
     offset: u64,
 }
 
 impl InstructionCounter {
     /// Find the counter of `vcpu`.
-    pub(super) fn new(vcpu: &VcpuFd) -> Result<Self, VmError> {
-        let file = room::stats_file(vcpu)?;
+    pub(crate) fn new(vcpu: &VcpuFd) -> Result<Self, SysError> {
+        let file = ioctl::stats_file(vcpu)?;
         let mut header = [0; HEADER_BYTES];
         read(&file, &mut header, 0)?;
         let layout = Layout::parse(&header)?;
         let mut block = vec![0; layout.count * layout.stride];
         read(&file, &mut block, layout.descriptors)?;
         let offset = find(&block, layout.stride, INSTRUCTIONS)
-            .ok_or(VmError::Stats("no counter named insn_emulation"))?;
+            .ok_or(SysError::Stats("no counter named insn_emulation"))?;
         Ok(Self {
             file,
             offset: layout.data + u64::from(offset),
@@ -44,7 +44,7 @@ impl InstructionCounter {
     }
 
     /// Guest instructions interpreted since the vCPU was made.
-    pub(super) fn read(&self) -> Result<u64, VmError> {
+    pub(crate) fn read(&self) -> Result<u64, SysError> {
         let mut value = [0; 8];
         read(&self.file, &mut value, self.offset)?;
         Ok(u64::from_ne_bytes(value))
@@ -61,15 +61,15 @@ struct Layout {
 }
 
 impl Layout {
-    fn parse(header: &[u8; HEADER_BYTES]) -> Result<Self, VmError> {
-        let word = |at: usize| word(header, at).ok_or(VmError::Stats("header is cut off"));
+    fn parse(header: &[u8; HEADER_BYTES]) -> Result<Self, SysError> {
+        let word = |at: usize| word(header, at).ok_or(SysError::Stats("header is cut off"));
         let size = |at: usize| {
             let value = word(at)?;
-            usize::try_from(value).map_err(|_| VmError::Stats("header is absurd"))
+            usize::try_from(value).map_err(|_| SysError::Stats("header is absurd"))
         };
         let (name_size, count) = (size(4)?, size(8)?);
         if name_size > MAX_NAME_BYTES || count > MAX_DESCRIPTORS {
-            return Err(VmError::Stats("header is absurd"));
+            return Err(SysError::Stats("header is absurd"));
         }
         Ok(Self {
             count,
@@ -100,7 +100,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-fn read(file: &File, buffer: &mut [u8], offset: u64) -> Result<(), VmError> {
+fn read(file: &File, buffer: &mut [u8], offset: u64) -> Result<(), SysError> {
     file.read_exact_at(buffer, offset)
-        .map_err(VmError::host("read of kvm statistics"))
+        .map_err(SysError::host("read of kvm statistics"))
 }

@@ -6,12 +6,12 @@ use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_regs, kvm_sregs};
 use kvm_ioctls::{Kvm, VcpuFd};
 use vm_memory::GuestMemoryMmap;
 
-use super::error::InterpError;
 use super::exception::Exception;
 use super::execute::{self, Cpu, MAX_INSTRUCTION_BYTES, Outcome};
 use super::walk::LinearMemory;
 use super::xstate::{Form, Layout, Transfer};
-use crate::arch::XsaveArea;
+use crate::interp::InterpError;
+use crate::sys::{SysError, XsaveArea};
 
 /// Completes instructions of one vCPU.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Completer {
     pub fn new(kvm: &Kvm, memory: GuestMemoryMmap) -> Result<Self, InterpError> {
         let features: CpuId = kvm
             .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-            .map_err(InterpError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
+            .map_err(SysError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
         Ok(Self {
             memory,
             layout: Layout::new(&features),
@@ -43,10 +43,8 @@ impl Completer {
     /// # Errors
     /// It is none that can be completed, or KVM refuses its result.
     pub fn complete(&mut self, vcpu: &VcpuFd) -> Result<(), InterpError> {
-        let regs = vcpu.get_regs().map_err(InterpError::kvm("KVM_GET_REGS"))?;
-        let sregs = vcpu
-            .get_sregs()
-            .map_err(InterpError::kvm("KVM_GET_SREGS"))?;
+        let regs = vcpu.get_regs().map_err(SysError::kvm("KVM_GET_REGS"))?;
+        let sregs = vcpu.get_sregs().map_err(SysError::kvm("KVM_GET_SREGS"))?;
         let bytes = self.fetch(&regs, &sregs);
         let instruction = execute::decode(&bytes, regs.rip);
         let unknown = || InterpError::Unknown {
@@ -67,7 +65,7 @@ impl Completer {
             Ok(Some(Outcome::Done)) => None,
             Ok(Some(Outcome::Trap(trap))) => {
                 set_regs(vcpu, &cpu.regs)?;
-                return raise(vcpu, &sregs, trap);
+                Some(trap)
             }
             Ok(Some(Outcome::Save(address, form))) => {
                 self.save(vcpu, &linear, &regs, address, form)?.err()
@@ -78,9 +76,10 @@ impl Completer {
             Err(exception) => Some(exception),
         };
         match raised {
-            None => set_regs(vcpu, &cpu.regs),
-            Some(exception) => raise(vcpu, &sregs, exception),
+            None => set_regs(vcpu, &cpu.regs)?,
+            Some(exception) => raise(vcpu, &sregs, exception)?,
         }
+        Ok(())
     }
 
     /// The bytes at RIP, as many as are mapped.
@@ -134,7 +133,7 @@ impl Completer {
         regs: &kvm_regs,
         address: u64,
     ) -> Result<Transfer<'a>, InterpError> {
-        let xcrs = vcpu.get_xcrs().map_err(InterpError::kvm("KVM_GET_XCRS"))?;
+        let xcrs = vcpu.get_xcrs().map_err(SysError::kvm("KVM_GET_XCRS"))?;
         let xcr0 = xcrs.xcrs.first().map_or(1, |register| register.value);
         let asked = (regs.rdx << 32) | (regs.rax & 0xffff_ffff);
         Ok(Transfer {
@@ -152,29 +151,28 @@ fn x87_status(vcpu: &VcpuFd, instruction: &Instruction) -> Result<u16, InterpErr
     if instruction.mnemonic() != iced_x86::Mnemonic::Wait {
         return Ok(0);
     }
-    let fpu = vcpu.get_fpu().map_err(InterpError::kvm("KVM_GET_FPU"))?;
+    let fpu = vcpu.get_fpu().map_err(SysError::kvm("KVM_GET_FPU"))?;
     Ok(fpu.fsw)
 }
 
-fn set_regs(vcpu: &VcpuFd, regs: &kvm_regs) -> Result<(), InterpError> {
-    vcpu.set_regs(regs)
-        .map_err(InterpError::kvm("KVM_SET_REGS"))
+fn set_regs(vcpu: &VcpuFd, regs: &kvm_regs) -> Result<(), SysError> {
+    vcpu.set_regs(regs).map_err(SysError::kvm("KVM_SET_REGS"))
 }
 
 /// Deliver `exception` at the vCPU's RIP.
-fn raise(vcpu: &VcpuFd, sregs: &kvm_sregs, exception: Exception) -> Result<(), InterpError> {
+fn raise(vcpu: &VcpuFd, sregs: &kvm_sregs, exception: Exception) -> Result<(), SysError> {
     if let Some(cr2) = exception.address {
         let sregs = kvm_sregs { cr2, ..*sregs };
         vcpu.set_sregs(&sregs)
-            .map_err(InterpError::kvm("KVM_SET_SREGS"))?;
+            .map_err(SysError::kvm("KVM_SET_SREGS"))?;
     }
     let mut events = vcpu
         .get_vcpu_events()
-        .map_err(InterpError::kvm("KVM_GET_VCPU_EVENTS"))?;
+        .map_err(SysError::kvm("KVM_GET_VCPU_EVENTS"))?;
     events.exception.injected = 1;
     events.exception.nr = exception.vector;
     events.exception.has_error_code = u8::from(exception.error_code.is_some());
     events.exception.error_code = exception.error_code.unwrap_or(0);
     vcpu.set_vcpu_events(&events)
-        .map_err(InterpError::kvm("KVM_SET_VCPU_EVENTS"))
+        .map_err(SysError::kvm("KVM_SET_VCPU_EVENTS"))
 }

@@ -1,17 +1,16 @@
-//! The room of the KVM calls that `kvm-ioctls` has no safe function for. Nothing else of `kvm/` is unsafe.
+//! KVM calls that `kvm-ioctls` has no safe function for.
 
 use std::fs::File;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use kvm_bindings::kvm_userspace_memory_region;
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
-use vm_memory::GuestMemoryMmap;
+use vm_memory::{GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 use vmm_sys_util::errno;
 use vmm_sys_util::ioctl::{ioctl, ioctl_with_ref};
 use vmm_sys_util::{ioctl_io_nr, ioctl_iow_nr};
 
-use super::error::VmError;
-use super::memory;
+use super::error::SysError;
 
 const KVMIO: u32 = kvm_bindings::KVMIO;
 ioctl_io_nr!(KVM_GET_STATS_FD, KVMIO, 0xce);
@@ -27,31 +26,31 @@ pub(crate) struct InternalError {
 }
 
 /// Take over an open `/dev/kvm`; the caller checks that it is one by asking its version.
-pub(super) fn kvm_from(fd: OwnedFd) -> Kvm {
+pub(crate) fn kvm_from(fd: OwnedFd) -> Kvm {
     // SAFETY: the descriptor comes out of an `OwnedFd`, so it is open and `Kvm` becomes its only owner.
     unsafe { Kvm::from_raw_fd(fd.into_raw_fd()) }
 }
 
 /// Give all of `memory` to `vm`. The caller keeps a clone of `memory` as long as a vCPU of `vm` can run.
-pub(super) fn set_memory(vm: &VmFd, memory: &GuestMemoryMmap) -> Result<(), VmError> {
-    for (slot, (guest_phys_addr, memory_size, userspace_addr)) in (0..).zip(memory::slots(memory)) {
+pub(crate) fn set_memory(vm: &VmFd, memory: &GuestMemoryMmap) -> Result<(), SysError> {
+    for (slot, mapping) in (0..).zip(memory.iter()) {
         let region = kvm_userspace_memory_region {
             slot,
             flags: 0,
-            guest_phys_addr,
-            memory_size,
-            userspace_addr,
+            guest_phys_addr: mapping.start_addr().0,
+            memory_size: mapping.len(),
+            userspace_addr: mapping.as_ptr().addr() as u64,
         };
-        // SAFETY: the range is a whole mapping of `memory`, which outlives the vCPUs (`VmParts` holds both),
+        // SAFETY: the range is a whole mapping of `memory`, which outlives the vCPUs (the contract above),
         // and slots do not overlap because the regions of a `GuestMemoryMmap` do not.
         let result = unsafe { vm.set_user_memory_region(region) };
-        result.map_err(VmError::kvm("KVM_SET_USER_MEMORY_REGION"))?;
+        result.map_err(SysError::kvm("KVM_SET_USER_MEMORY_REGION"))?;
     }
     Ok(())
 }
 
 /// The file with the binary statistics of a vCPU.
-pub(super) fn stats_file(vcpu: &VcpuFd) -> Result<File, VmError> {
+pub(crate) fn stats_file(vcpu: &VcpuFd) -> Result<File, SysError> {
     // SAFETY: the call takes no argument and touches no memory of ours.
     let fd: RawFd = unsafe { ioctl(vcpu, KVM_GET_STATS_FD()) };
     if fd < 0 {
@@ -62,7 +61,7 @@ pub(super) fn stats_file(vcpu: &VcpuFd) -> Result<File, VmError> {
 }
 
 /// Signals blocked while the vCPU runs: all but `signal`.
-pub(super) fn unblock_only(vcpu: &VcpuFd, signal: i32) -> Result<(), VmError> {
+pub(crate) fn unblock_only(vcpu: &VcpuFd, signal: i32) -> Result<(), SysError> {
     /// `struct kvm_signal_mask` with the 8 bytes of the kernel's signal set behind it.
     #[repr(C)]
     struct SignalMask {
@@ -86,7 +85,7 @@ pub(super) fn unblock_only(vcpu: &VcpuFd, signal: i32) -> Result<(), VmError> {
 }
 
 /// What the kernel says about the internal error that just ended `KVM_RUN`.
-pub(super) fn internal_error(vcpu: &mut VcpuFd) -> InternalError {
+pub(crate) fn internal_error(vcpu: &mut VcpuFd) -> InternalError {
     let run = vcpu.get_kvm_run();
     // SAFETY: plain integers that are valid for any bytes; the caller saw KVM_EXIT_INTERNAL_ERROR, so they mean this.
     let internal = unsafe { run.__bindgen_anon_1.internal };
@@ -98,8 +97,8 @@ pub(super) fn internal_error(vcpu: &mut VcpuFd) -> InternalError {
     }
 }
 
-fn last_error(call: &'static str) -> VmError {
-    VmError::Kvm {
+fn last_error(call: &'static str) -> SysError {
+    SysError::Kvm {
         call,
         source: errno::Error::last(),
     }

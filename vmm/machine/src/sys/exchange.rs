@@ -1,4 +1,4 @@
-//! The unsafe room of this module: an atomic 16-byte exchange in guest memory, and the memory of the probe's machine.
+//! An atomic exchange of 16 bytes in guest memory.
 
 use std::arch::asm;
 
@@ -6,7 +6,7 @@ use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 
 /// Compare the 16 bytes at guest-physical `address` with `expected` and replace them by `new` if they are equal, in
 /// one atomic step; what was there. `None`: not in memory, not aligned, or this CPU lacks the instruction.
-pub(super) fn compare_exchange_16(
+pub(crate) fn compare_exchange_16(
     memory: &GuestMemoryMmap,
     address: u64,
     expected: u128,
@@ -43,12 +43,12 @@ pub(super) fn compare_exchange_16(
 }
 
 /// Two halves as one number.
-pub(super) fn pair(high: u64, low: u64) -> u128 {
+pub(crate) fn pair(high: u64, low: u64) -> u128 {
     (u128::from(high) << 64) | u128::from(low)
 }
 
 /// The upper and the lower half.
-pub(super) fn halves(value: u128) -> (u64, u64) {
+pub(crate) fn halves(value: u128) -> (u64, u64) {
     let low = u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0);
     let high = u64::try_from(value >> 64).unwrap_or(0);
     (high, low)

@@ -5,9 +5,9 @@ use kvm_bindings::{kvm_regs, kvm_sregs};
 use vm_memory::GuestMemoryMmap;
 
 use super::exception::Exception;
-use super::room::{self, halves, pair};
 use super::walk::{Access, LinearMemory};
 use super::xstate::Form;
+use crate::sys::{compare_exchange_16, halves, pair};
 
 /// The longest instruction.
 pub(super) const MAX_INSTRUCTION_BYTES: usize = 15;
@@ -124,7 +124,7 @@ fn cmpxchg16b(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, E
     let regs = &mut cpu.regs;
     let expected = pair(regs.rdx, regs.rax);
     let new = pair(regs.rcx, regs.rbx);
-    let found = room::compare_exchange_16(cpu.memory, physical, expected, new)
+    let found = compare_exchange_16(cpu.memory, physical, expected, new)
         .ok_or(Exception::GENERAL_PROTECTION)?;
     if found == expected {
         return Ok(set_flags(cpu, ZERO, ZERO));
