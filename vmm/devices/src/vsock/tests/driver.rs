@@ -18,6 +18,7 @@ pub(super) const RX_BUFFER: u32 = 3776;
 const MEMORY: usize = 16 << 20;
 const RING: u64 = 0x1_0000;
 const BUFFERS: u64 = 0x10_0000;
+const SCRATCH: u64 = 0x8_0000;
 /// Room for the buffers of one queue.
 const POOL: u64 = 0x40_0000;
 /// Room for one transmit packet.
@@ -70,10 +71,14 @@ impl Ring {
             .unwrap();
     }
 
+    /// How far the device is.
+    pub(super) fn used_index(&self, mem: &GuestMemoryMmap) -> u16 {
+        mem.read_obj(GuestAddress(self.base + 0x8002)).unwrap()
+    }
+
     /// The next used element: head and length.
     fn take_used(&mut self, mem: &GuestMemoryMmap) -> Option<(u32, u32)> {
-        let index: u16 = mem.read_obj(GuestAddress(self.base + 0x8002)).unwrap();
-        if index == self.used {
+        if self.used_index(mem) == self.used {
             return None;
         }
         let at = self.base + 0x8004 + u64::from(self.used % self.size) * 8;
@@ -98,6 +103,7 @@ pub(super) struct Driver {
     pub(super) tx: Ring,
     pub(super) event: Ring,
     free_tx: Vec<u16>,
+    kept_rx: Vec<u16>,
     /// Packets that wait for a free transmit descriptor.
     backlog: VecDeque<(Header, Vec<u8>)>,
     pub(super) received: VecDeque<(Header, Vec<u8>)>,
@@ -116,6 +122,7 @@ impl Driver {
             tx: Ring::new(1, sizes[1]),
             event: Ring::new(2, sizes[2]),
             free_tx: (0..sizes[1] / 2).collect(),
+            kept_rx: Vec::new(),
             backlog: VecDeque::new(),
             received: VecDeque::new(),
             interrupts: 0,
@@ -141,6 +148,20 @@ impl Driver {
         self.rx
             .descriptor(&self.mem, head, Descriptor::new(at, len, flags, 0));
         self.rx.make_available(&self.mem, head);
+    }
+
+    /// Makes the buffer of an offered descriptor smaller.
+    pub(super) fn shrink_rx(&mut self, head: u16, len: u32) {
+        let at = BUFFERS + u64::from(head) * 4096;
+        let flags = u16::try_from(VRING_DESC_F_WRITE).unwrap();
+        self.rx
+            .descriptor(&self.mem, head, Descriptor::new(at, len, flags, 0));
+    }
+
+    /// Puts bytes where no buffer is; returns where.
+    pub(super) fn scratch(&mut self, bytes: &[u8]) -> u64 {
+        self.mem.write_slice(bytes, GuestAddress(SCRATCH)).unwrap();
+        SCRATCH
     }
 
     /// Queues a packet; it goes out with [`Self::kick`].
@@ -177,7 +198,7 @@ impl Driver {
     fn call(
         &mut self,
         work: impl FnOnce(&mut Rings<'_>) -> Result<(), DeviceError>,
-    ) -> Result<(), DeviceError> {
+    ) -> (Result<(), DeviceError>, bool) {
         let mut interrupt = false;
         let mut queues = [
             std::mem::replace(&mut self.rx.queue, Queue::new(2).unwrap()),
@@ -192,6 +213,14 @@ impl Driver {
             again: &mut false,
         });
         [self.rx.queue, self.tx.queue, self.event.queue] = queues;
+        (result, interrupt)
+    }
+
+    fn call_and_look(
+        &mut self,
+        work: impl FnOnce(&mut Rings<'_>) -> Result<(), DeviceError>,
+    ) -> Result<(), DeviceError> {
+        let (result, interrupt) = self.call(work);
         if interrupt {
             self.interrupts += 1;
             self.on_interrupt();
@@ -216,6 +245,8 @@ impl Driver {
             }
             if self.refill {
                 self.offer_rx(head, RX_BUFFER);
+            } else {
+                self.kept_rx.push(head);
             }
         }
     }
@@ -236,11 +267,29 @@ impl Driver {
     /// Puts what waits into the transmit ring and kicks it.
     pub(super) fn kick(&mut self, device: &mut Vsock) -> Result<(), DeviceError> {
         self.put_packets();
-        self.call(|rings| device.process_queue(rings, 1))
+        self.call_and_look(|rings| device.process_queue(rings, 1))
     }
 
     pub(super) fn kick_queue(&mut self, device: &mut Vsock, index: u16) -> Result<(), DeviceError> {
-        self.call(|rings| device.process_queue(rings, index))
+        self.call_and_look(|rings| device.process_queue(rings, index))
+    }
+
+    /// Waits until the host side has work, at most two minutes.
+    pub(super) fn wait(&self, device: &Vsock) {
+        assert!(poll(device, 120_000), "nothing happened for two minutes");
+    }
+
+    /// Calls the device for a queue without looking at what it did.
+    pub(super) fn kick_raw(&mut self, device: &mut Vsock, index: u16) -> Result<(), DeviceError> {
+        self.call(|rings| device.process_queue(rings, index)).0
+    }
+
+    /// Offers every receive buffer that the device does not have.
+    pub(super) fn offer_all(&mut self) {
+        self.on_interrupt();
+        for head in std::mem::take(&mut self.kept_rx) {
+            self.offer_rx(head, RX_BUFFER);
+        }
     }
 
     /// Serves the host side and the transmit ring until neither has anything left.
@@ -250,18 +299,23 @@ impl Driver {
             if !readable(device) && self.backlog.is_empty() {
                 return;
             }
-            self.call(|rings| device.process_host(Some(rings))).unwrap();
+            self.call_and_look(|rings| device.process_host(Some(rings)))
+                .unwrap();
         }
     }
 }
 
 /// Whether the device's descriptor says that the host side has work.
 pub(super) fn readable(device: &Vsock) -> bool {
+    poll(device, 0)
+}
+
+fn poll(device: &Vsock, milliseconds: i32) -> bool {
     let mut entry = libc::pollfd {
         fd: device.host_fd().unwrap().as_raw_fd(),
         events: libc::POLLIN,
         revents: 0,
     };
-    // SAFETY: one entry, borrowed for a call that does not wait.
-    unsafe { libc::poll(&raw mut entry, 1, 0) > 0 }
+    // SAFETY: one entry, borrowed for the call.
+    unsafe { libc::poll(&raw mut entry, 1, milliseconds) > 0 }
 }

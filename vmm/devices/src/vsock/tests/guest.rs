@@ -90,7 +90,7 @@ impl Machine {
     pub(super) fn ring(&mut self, port: u32) {
         let stream = GuestStream {
             host_port: port,
-            guest_port: 5000 + port,
+            guest_port: port.wrapping_add(5000),
             ..GuestStream::default()
         };
         self.send(&stream.header(op::REQUEST, 0, 0), &[]);

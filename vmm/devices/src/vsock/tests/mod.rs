@@ -3,7 +3,12 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that is wrong should panic")]
 
+mod connection;
 mod driver;
 mod guest;
+mod hostile;
 mod lifecycle;
+mod load;
+mod peer;
+mod random;
 mod saved;
