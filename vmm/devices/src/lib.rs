@@ -12,5 +12,8 @@
     )
 )]
 
+pub mod block;
+pub mod legacy;
+pub mod rng;
 pub mod virtio;
 pub mod vsock;
