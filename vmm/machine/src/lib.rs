@@ -5,4 +5,5 @@ pub mod arch;
 pub mod boot;
 pub mod interp;
 pub mod kvm;
+pub mod process;
 pub mod sys;

@@ -90,7 +90,7 @@ pub struct BlockSlots {
 }
 
 /// The class of a block slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotClass {
     /// Guest may write, flush, discard.

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// x86's `COMMAND_LINE_SIZE` less the terminating zero.
-pub(super) const MAX_BYTES: usize = 2047;
+pub const MAX_BYTES: usize = 2047;
 
 /// The only key that may stand there more than once.
 const REPEATABLE: &str = "virtio_mmio.device";

@@ -9,7 +9,7 @@ mod image;
 mod load;
 mod reader;
 
-pub use cmdline::{Cmdline, CmdlineError};
+pub use cmdline::{Cmdline, CmdlineError, MAX_BYTES as CMDLINE_MAX_BYTES};
 pub use error::BootError;
 pub use image::BootImage;
 pub use load::load;
