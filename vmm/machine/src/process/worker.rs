@@ -6,8 +6,8 @@ use std::sync::Arc;
 use husk_devices::virtio::MmioHandler;
 use vmm_sys_util::eventfd::EventFd;
 
-use super::poll::{Poll, Source};
 use super::control::Server;
+use super::poll::{Poll, Source};
 
 /// What one thread waits for. Built while nothing runs, then run.
 pub struct Worker {

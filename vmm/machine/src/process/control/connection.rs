@@ -104,7 +104,10 @@ impl Connection {
             return;
         }
         if self.outbox.len() + frame.len() > MAX_OUTBOX_BYTES {
-            tracing::warn!(connection = self.id.0, "control client does not read: given up");
+            tracing::warn!(
+                connection = self.id.0,
+                "control client does not read: given up"
+            );
             self.phase = Phase::Gone;
             return;
         }
@@ -116,7 +119,11 @@ impl Connection {
     pub(super) fn flush(&mut self) {
         while self.phase != Phase::Gone && !self.outbox.is_empty() {
             let (bytes, _) = self.outbox.as_slices();
-            match send(&self.socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            match send(
+                &self.socket,
+                bytes,
+                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            ) {
                 Ok(count) => drop(self.outbox.drain(..count)),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,

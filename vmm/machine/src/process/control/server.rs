@@ -104,7 +104,8 @@ impl Server {
     /// Whether the last news is out, or has taken too long.
     pub(in crate::process) fn finished(&self) -> bool {
         let flushed = || self.connections.values().all(|(one, _)| one.is_flushed());
-        self.farewell.is_some_and(|end| flushed() || Instant::now() >= end)
+        self.farewell
+            .is_some_and(|end| flushed() || Instant::now() >= end)
     }
 
     fn insert(&mut self, socket: OwnedFd) -> u32 {

@@ -17,7 +17,11 @@ const FIRST: u32 = 3;
 pub unsafe fn close_inherited() -> io::Result<()> {
     // SAFETY: the call takes numbers only; the caller says that nobody owns the descriptors behind them.
     let result = unsafe { libc::syscall(libc::SYS_close_range, FIRST, u32::MAX, 0_u32) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Leave these namespaces, which never include the table of descriptors.

@@ -38,7 +38,12 @@ impl Descriptors {
             fds: fds.into_iter().map(Some).collect(),
         };
         let kvm = pile.take("kvm_fd", config.kvm_fd)?;
-        check_kind("kvm_fd", &kvm, FileType::CharacterDevice, "character device")?;
+        check_kind(
+            "kvm_fd",
+            &kvm,
+            FileType::CharacterDevice,
+            "character device",
+        )?;
         let kernel = pile.take_file("kernel.fd", config.kernel.fd)?;
         let initramfs = pile.take_file("initramfs.fd", config.initramfs.fd)?;
         let mut drives = Vec::with_capacity(config.drives.len());
@@ -77,7 +82,9 @@ struct Pile {
 
 impl Pile {
     fn take(&mut self, field: &str, index: u32) -> Result<OwnedFd, LaunchError> {
-        let place = usize::try_from(index).ok().and_then(|at| self.fds.get_mut(at));
+        let place = usize::try_from(index)
+            .ok()
+            .and_then(|at| self.fds.get_mut(at));
         let Some(place) = place else {
             return Err(LaunchError::NoDescriptor {
                 field: field.to_owned(),

@@ -69,11 +69,10 @@ pub fn parse(body: &[u8]) -> Result<MachineConfig, LaunchError> {
         return Err(LaunchError::Version(versioned.version));
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let config =
-        serde_path_to_error::deserialize(&mut json).map_err(|e| LaunchError::Json {
-            path: e.path().to_string(),
-            source: e.into_inner(),
-        })?;
+    let config = serde_path_to_error::deserialize(&mut json).map_err(|e| LaunchError::Json {
+        path: e.path().to_string(),
+        source: e.into_inner(),
+    })?;
     json.end().map_err(|source| LaunchError::Json {
         path: "end".to_owned(),
         source,

@@ -52,7 +52,12 @@ fn host(host: &HostKvm) -> Result<(), FieldError> {
         KvmKind::Hardware => (0..=0, "is not 0, as it is on hardware"),
         KvmKind::Interpreting => (1..=MAX_NS_PER_INSTRUCTION, "is not 1 to 1000000"),
     };
-    within("host.ns_per_instruction", host.ns_per_instruction, range, rule)
+    within(
+        "host.ns_per_instruction",
+        host.ns_per_instruction,
+        range,
+        rule,
+    )
 }
 
 fn boot_file(field: &str, file: &BootFile) -> Result<(), FieldError> {
@@ -72,14 +77,20 @@ fn boot_file(field: &str, file: &BootFile) -> Result<(), FieldError> {
 fn cmdline(extra: &str) -> Result<(), FieldError> {
     let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     let rule = "is not printable ASCII of at most 2047 bytes";
-    check(extra.len() <= CMDLINE_MAX_BYTES && extra.bytes().all(printable), || {
-        error("extra_cmdline", extra, rule)
-    })
+    check(
+        extra.len() <= CMDLINE_MAX_BYTES && extra.bytes().all(printable),
+        || error("extra_cmdline", extra, rule),
+    )
 }
 
 fn slots(slots: BlockSlots) -> Result<(), FieldError> {
     let total = u16::from(slots.writable) + u16::from(slots.read_only);
-    within("slots", total, 0..=u16::from(MAX_BLOCK_SLOTS), "are more than 32 slots")
+    within(
+        "slots",
+        total,
+        0..=u16::from(MAX_BLOCK_SLOTS),
+        "are more than 32 slots",
+    )
 }
 
 fn drives(drives: &[DriveConfig], slots: BlockSlots) -> Result<(), FieldError> {
@@ -109,7 +120,12 @@ fn drives(drives: &[DriveConfig], slots: BlockSlots) -> Result<(), FieldError> {
 
 fn vsock(vsock: &VsockConfig) -> Result<(), FieldError> {
     let cids = 3..=u32::MAX - 1;
-    within("vsock.guest_cid", vsock.guest_cid, cids, "is no context id of a guest")?;
+    within(
+        "vsock.guest_cid",
+        vsock.guest_cid,
+        cids,
+        "is no context id of a guest",
+    )?;
     let bells = vsock.doorbells;
     check(bells.started_port != bells.ready_port, || {
         let rule = "is the port of both doorbells";
@@ -123,7 +139,7 @@ fn jail(jail: &JailConfig) -> Result<(), FieldError> {
     within("jail.gid", jail.gid, ids, "is root or no group id")
 }
 
-fn within<T: PartialOrd + Debug>(
+fn within<T: Copy + PartialOrd + Debug>(
     field: &str,
     value: T,
     range: RangeInclusive<T>,
@@ -136,11 +152,7 @@ fn check(holds: bool, otherwise: impl FnOnce() -> FieldError) -> Result<(), Fiel
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-fn error<T: Debug + ?Sized>(
-    field: impl Into<String>,
-    value: &T,
-    rule: &'static str,
-) -> FieldError {
+fn error<T: Debug + ?Sized>(field: impl Into<String>, value: &T, rule: &'static str) -> FieldError {
     FieldError {
         field: field.into(),
         value: format!("{value:?}").chars().take(SHOWN_CHARS).collect(),

@@ -143,11 +143,7 @@ impl Poll {
     }
 
     /// Wait until something is ready, at most for `timeout`, and put it into `ready` in place of what is there.
-    pub(crate) fn wait(
-        &self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<Ready>,
-    ) -> io::Result<()> {
+    pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let timeout = timeout.map(|limit| Timespec {
             tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: limit.subsec_nanos().into(),

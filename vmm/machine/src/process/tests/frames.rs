@@ -133,7 +133,10 @@ fn close_between_messages_is_an_end_and_inside_is_an_error() {
     theirs.write_all(&framed(b"hello")[..7]).unwrap();
     drop(theirs);
     let mut reader = FrameReader::new(100);
-    assert!(matches!(receive(&mut reader, &ours).unwrap(), Received::Frame(_)));
+    assert!(matches!(
+        receive(&mut reader, &ours).unwrap(),
+        Received::Frame(_)
+    ));
     let error = receive(&mut reader, &ours).unwrap_err();
     let text = "connection closed after 7 of 9 bytes of a message";
     assert_eq!(error.to_string(), text);

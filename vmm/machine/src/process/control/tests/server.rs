@@ -164,10 +164,19 @@ fn malformed_message_is_refused_and_its_connection_closed() {
     });
     let cases: [(Vec<u8>, &str); 5] = [
         (wire::encode(&"stop").unwrap(), "request: invalid type"),
-        (wire::encode(&slot).unwrap(), "request: unknown field `force`"),
-        (u32::MAX.to_le_bytes().to_vec(), "message of 4294967295 bytes is longer than 4096"),
+        (
+            wire::encode(&slot).unwrap(),
+            "request: unknown field `force`",
+        ),
+        (
+            u32::MAX.to_le_bytes().to_vec(),
+            "message of 4294967295 bytes is longer than 4096",
+        ),
         (b"\x01\0\0\0{".to_vec(), "request: EOF while parsing"),
-        (without_fd.unwrap(), "request 9: 0 descriptors came, the command takes 1"),
+        (
+            without_fd.unwrap(),
+            "request 9: 0 descriptors came, the command takes 1",
+        ),
     ];
     for (bytes, expected) in cases {
         let mut client = rig.connect();

@@ -14,10 +14,22 @@ fn fds() -> Vec<OwnedFd> {
     let path = dir.path().join("disk");
     File::create(&path).unwrap().set_len(512).unwrap();
     let read = || File::open(&path).unwrap().into();
-    let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let both = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
     let listen = |name| UnixListener::bind(dir.path().join(name)).unwrap().into();
     let kvm = File::open("/dev/null").unwrap().into();
-    vec![kvm, read(), read(), both.into(), read(), listen("vsock"), listen("control")]
+    vec![
+        kvm,
+        read(),
+        read(),
+        both.into(),
+        read(),
+        listen("vsock"),
+        listen("control"),
+    ]
 }
 
 fn refusal(change: impl FnOnce(&mut MachineConfig, &mut Vec<OwnedFd>)) -> String {
@@ -39,7 +51,10 @@ fn missing_shared_and_unused_descriptors_are_refused() {
     let text = refusal(|_, fds| drop(fds.pop()));
     assert_eq!(text, "control_fd: there is no descriptor 6, 6 came");
     let text = refusal(|config, _| config.control_fd = Some(u32::MAX));
-    assert_eq!(text, "control_fd: there is no descriptor 4294967295, 7 came");
+    assert_eq!(
+        text,
+        "control_fd: there is no descriptor 4294967295, 7 came"
+    );
     let text = refusal(|config, _| config.initramfs.fd = 1);
     assert_eq!(text, "initramfs.fd: descriptor 1 belongs to another field");
     let text = refusal(|config, _| config.control_fd = None);
@@ -53,5 +68,8 @@ fn descriptor_of_another_kind_is_refused() {
     let text = refusal(|_, fds| fds.swap(2, 5));
     assert_eq!(text, "initramfs.fd: descriptor is no regular file");
     let text = refusal(|_, fds| fds[6] = UnixStream::pair().unwrap().0.into());
-    assert_eq!(text, "control_fd: descriptor is no listening UNIX stream socket");
+    assert_eq!(
+        text,
+        "control_fd: descriptor is no listening UNIX stream socket"
+    );
 }

@@ -53,7 +53,10 @@ fn value_of_another_type_is_named_with_its_place() {
         "{text}"
     );
     let text = parse_error(|value| value["vcpus"] = json!(256));
-    assert!(text.starts_with("configuration: vcpus: invalid value: integer `256`"), "{text}");
+    assert!(
+        text.starts_with("configuration: vcpus: invalid value: integer `256`"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -61,7 +64,14 @@ fn text_that_is_no_configuration_is_refused() {
     let body = serde_json::to_vec(&good()).unwrap();
     let mut longer = body.clone();
     longer.extend_from_slice(b"{}");
-    for bad in [b"".as_slice(), b"\xff", b"[]", b"{", &body[..body.len() - 1], &longer] {
+    for bad in [
+        b"".as_slice(),
+        b"\xff",
+        b"[]",
+        b"{",
+        &body[..body.len() - 1],
+        &longer,
+    ] {
         assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
     }
     let deep = "[".repeat(100_000);
@@ -78,7 +88,10 @@ fn number_out_of_range_is_refused_with_its_value() {
     assert_eq!(refusal(|c| c.slots.read_only = 28), text);
     let text = "vsock.guest_cid: 2 is no context id of a guest";
     assert_eq!(refusal(|c| c.vsock.as_mut().unwrap().guest_cid = 2), text);
-    assert_eq!(refusal(|c| c.jail.uid = 0), "jail.uid: 0 is root or no user id");
+    assert_eq!(
+        refusal(|c| c.jail.uid = 0),
+        "jail.uid: 0 is root or no user id"
+    );
     let text = "jail.gid: 4294967295 is root or no group id";
     assert_eq!(refusal(|c| c.jail.gid = u32::MAX), text);
 }
@@ -94,7 +107,10 @@ fn host_speed_has_to_fit_its_kind() {
 #[test]
 fn hash_name_and_command_line_have_an_alphabet() {
     let text = refusal(|c| c.kernel.sha256 = "AB".repeat(32));
-    assert!(text.ends_with("is not 64 lower-case hexadecimal digits"), "{text}");
+    assert!(
+        text.ends_with("is not 64 lower-case hexadecimal digits"),
+        "{text}"
+    );
     let text = refusal(|c| c.initramfs.sha256.clear());
     assert!(text.starts_with("initramfs.sha256: \"\""), "{text}");
     let text = refusal(|c| c.kernel.name = "a\nb".to_owned());
@@ -114,7 +130,10 @@ fn drives_have_a_slot_and_a_serial_of_their_own() {
     let text = "drives[1].serial: \"scratch\" is another drive's";
     assert_eq!(refusal(|c| c.drives[1].serial = "scratch".to_owned()), text);
     let text = refusal(|c| c.drives[0].serial = "a b".to_owned());
-    assert!(text.starts_with("drives[0].serial: \"a b\" is not 1 to 20"), "{text}");
+    assert!(
+        text.starts_with("drives[0].serial: \"a b\" is not 1 to 20"),
+        "{text}"
+    );
 }
 
 #[test]
