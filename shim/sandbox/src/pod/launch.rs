@@ -1,0 +1,273 @@
+//! From a description to a pod that boots: name, record, disks, sockets, VMM, owner, in this order, so that whatever
+//! ends in the middle leaves nothing that the record does not name.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::{fs::DirBuilderExt, net::UnixListener},
+    path::{Path, PathBuf},
+};
+
+use husk_machine::api::config::{BlockSlots, HostKvm, SlotClass};
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+use super::{
+    Pod, PodError, SCRATCH_SERIAL, Timeline,
+    guest::{Meter, boot_limit, send},
+    messages::{Message, News},
+    owner::{Owned, Owner},
+    run_dir::{PodDir, PodName, file_error, sweep},
+    scratch,
+};
+use crate::{
+    machine::{
+        BootArtefact, ControlClient, Drive, ExitWatch, LaunchedVmm, MachineSpec, Vmm, VmmLog,
+    },
+    spec::Shape,
+};
+
+/// Slots of every machine: the scratch disk's and 4 writable ones, 16 for images.
+const SLOTS: BlockSlots = BlockSlots {
+    writable: 5,
+    read_only: 16,
+};
+
+const QUEUE_MESSAGES: usize = 64;
+
+/// Name of the vsock's socket in the pod's directory.
+const VSOCK: &str = "vsock.sock";
+
+/// Name of the control socket in the pod's directory.
+const CONTROL: &str = "control.sock";
+
+/// Where pods live on this host.
+#[derive(Clone, Debug)]
+pub struct Dirs {
+    /// Records and sockets.
+    pub run: PathBuf,
+    /// Scratch disks.
+    pub state: PathBuf,
+}
+
+/// A read-only disk.
+#[derive(Debug)]
+pub struct Disk {
+    /// How the guest finds it.
+    pub serial: String,
+    /// The file, open read-only.
+    pub file: File,
+}
+
+/// A pod as asked for.
+#[derive(Debug)]
+pub struct PodSpec {
+    /// Its name.
+    pub name: PodName,
+    /// Where it lives.
+    pub dirs: Dirs,
+    /// Added to the VMM's pid: its user id.
+    pub uid_base: u32,
+    /// The `husk-vmm` binary.
+    pub vmm: PathBuf,
+    /// The guest kernel.
+    pub kernel: BootArtefact,
+    /// The initramfs.
+    pub initramfs: BootArtefact,
+    /// The host's KVM.
+    pub host: HostKvm,
+    /// Size of the machine.
+    pub shape: Shape,
+    /// Images.
+    pub images: Vec<Disk>,
+    /// Size of the scratch disk in bytes; `None`: none.
+    pub scratch_bytes: Option<u64>,
+}
+
+/// What is left of a pod when its machine has ended.
+#[derive(Debug)]
+pub(super) struct Remains {
+    dir: Option<PodDir>,
+    log: VmmLog,
+}
+
+impl Remains {
+    /// Removes everything; gives the VMM's words and what could not be removed.
+    pub(super) fn clear(&mut self) -> (String, Vec<String>) {
+        let left = self.dir.take().map(PodDir::remove).unwrap_or_default();
+        (self.log.read(), left)
+    }
+}
+
+/// Starts a pod; it boots while this returns.
+///
+/// # Errors
+/// Something of it cannot be made; nothing is left then.
+pub async fn launch(spec: PodSpec, mut timeline: Timeline) -> Result<Pod, PodError> {
+    let dirs = spec.dirs.clone();
+    let name = spec.name.clone();
+    let kind = spec.host.kind;
+    let memory_mib = spec.shape.memory_mib;
+    let started = spawn_blocking(move || Started::new(spec)).await;
+    let started = started.map_err(|error| file_error(&dirs.run, io::Error::other(error)))??;
+    timeline.mark("vmm launched", 0);
+    let Started {
+        socket,
+        watch,
+        remains,
+        vsock,
+    } = started;
+    let (tx, queue) = mpsc::channel(QUEUE_MESSAGES);
+    let (news, from_machine) = mpsc::channel(QUEUE_MESSAGES);
+    let control = ControlClient::new(socket, news)?;
+    let meter = Meter { control, kind };
+    let killer = watch
+        .killer()
+        .map_err(|source| file_error(&dirs.run, source))?;
+    let owner = Owner::new(Owned {
+        meter: meter.clone(),
+        killer,
+        remains,
+        timeline,
+        queue: tx.downgrade(),
+    });
+    tokio::spawn(owner.run(queue));
+    spawn_sources(&tx, watch, from_machine);
+    let greeter = meter.clone();
+    let boot = tx.downgrade();
+    let socket = vsock.clone();
+    tokio::spawn(async move {
+        let news = match greeter.greet(socket, boot_limit(memory_mib)).await {
+            Ok((agent, info)) => News::AgentReady(agent, info),
+            Err(error) => News::AgentLost(error.to_string()),
+        };
+        send(&boot, news).await;
+    });
+    Ok(Pod::new(name, tx, meter, vsock))
+}
+
+/// What reports to the owner without being asked.
+fn spawn_sources(
+    tx: &mpsc::Sender<Message>,
+    mut watch: ExitWatch,
+    mut from_machine: mpsc::Receiver<crate::machine::MachineNews>,
+) {
+    let queue = tx.downgrade();
+    tokio::spawn(async move {
+        let end = watch.ended().await;
+        send(&queue, News::Reaped(end)).await;
+    });
+    let queue = tx.downgrade();
+    tokio::spawn(async move {
+        while let Some(news) = from_machine.recv().await {
+            send(&queue, News::Machine(news)).await;
+        }
+    });
+}
+
+/// A configured VMM and what belongs to it.
+struct Started {
+    socket: std::os::unix::net::UnixStream,
+    watch: ExitWatch,
+    remains: Remains,
+    vsock: PathBuf,
+}
+
+impl Started {
+    fn new(spec: PodSpec) -> Result<Self, PodError> {
+        match sweep(&spec.dirs.run) {
+            Ok(swept) => {
+                for left in &swept.left {
+                    tracing::warn!("left over from an earlier pod: {left}");
+                }
+            }
+            Err(error) => tracing::warn!("leftovers of earlier pods were not looked for: {error}"),
+        }
+        let mut dir = PodDir::create(&spec.dirs.run, &spec.name)?;
+        match Self::in_dir(spec, &mut dir) {
+            Ok((socket, watch, log, vsock)) => Ok(Self {
+                socket,
+                watch,
+                remains: Remains {
+                    dir: Some(dir),
+                    log,
+                },
+                vsock,
+            }),
+            Err(error) => {
+                for left in dir.remove() {
+                    tracing::warn!("not removed: {left}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn in_dir(spec: PodSpec, dir: &mut PodDir) -> Result<Parts, PodError> {
+        let mut drives = Vec::new();
+        if let Some(bytes) = spec.scratch_bytes {
+            drives.push(scratch_drive(&spec, bytes, dir)?);
+        }
+        for (slot, disk) in (0..).zip(spec.images) {
+            drives.push(Drive {
+                class: SlotClass::ReadOnly,
+                slot,
+                file: disk.file,
+                serial: disk.serial,
+            });
+        }
+        let vsock_path = dir.path().join(VSOCK);
+        let machine = MachineSpec {
+            vcpus: spec.shape.vcpus,
+            memory_mib: spec.shape.memory_mib,
+            host: spec.host,
+            kernel: spec.kernel,
+            initramfs: spec.initramfs,
+            slots: SLOTS,
+            drives,
+            vsock: listen(&vsock_path)?,
+            control: listen(&dir.path().join(CONTROL))?,
+        };
+        let log = VmmLog::new().map_err(|source| file_error(dir.path(), source))?;
+        let writer = log
+            .writer()
+            .map_err(|source| file_error(dir.path(), source))?;
+        let launched: LaunchedVmm = Vmm {
+            binary: spec.vmm,
+            log: writer,
+        }
+        .spawn()?;
+        // Until it is configured the process ends when we do: the record is in time.
+        dir.note_vmm(launched.pid())?;
+        let uid = spec.uid_base.saturating_add(launched.pid());
+        let (socket, watch) = launched.configure(machine, uid)?;
+        Ok((socket, watch, log, vsock_path))
+    }
+}
+
+type Parts = (std::os::unix::net::UnixStream, ExitWatch, VmmLog, PathBuf);
+
+fn listen(path: &Path) -> Result<UnixListener, PodError> {
+    UnixListener::bind(path).map_err(|source| file_error(path, source))
+}
+
+/// Makes and opens the scratch disk, and takes its name away again: its bytes go with the last descriptor.
+fn scratch_drive(spec: &PodSpec, bytes: u64, dir: &mut PodDir) -> Result<Drive, PodError> {
+    let parent = spec.dirs.state.join("scratch");
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700).recursive(true);
+    builder
+        .create(&parent)
+        .map_err(|source| file_error(&parent, source))?;
+    let path = parent.join(format!("{}.ext4", spec.name.as_str()));
+    dir.note_file(path.clone())?;
+    scratch::create(&path, bytes).map_err(PodError::Scratch)?;
+    let opened = File::options().read(true).write(true).open(&path);
+    let file = opened.map_err(|source| file_error(&path, source))?;
+    fs::remove_file(&path).map_err(|source| file_error(&path, source))?;
+    Ok(Drive {
+        class: SlotClass::Writable,
+        slot: 0,
+        file,
+        serial: SCRATCH_SERIAL.to_owned(),
+    })
+}

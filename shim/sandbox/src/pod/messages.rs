@@ -1,0 +1,69 @@
+//! The queue of a pod's owner: wishes of doors and news from below.
+
+use std::io;
+
+use tokio::sync::oneshot;
+
+use super::{MachineEnd, PodError, ProcessExit};
+use crate::{
+    agent::{AgentClient, Created, Exit, GuestInfo, NewContainer, NewProcess, ProcessId, Reach},
+    machine::{MachineNews, ProcessEnd},
+};
+
+/// Where an answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, PodError>>;
+
+/// One entry of the queue.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// From a door.
+    Ask(Ask),
+    /// From below.
+    News(News),
+}
+
+/// What a door wants.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// To know when the agent answers.
+    Ready(Reply<GuestInfo>),
+    /// A container, its init waiting.
+    Create(NewContainer, Reply<Created>),
+    /// Its init to run.
+    Start(ProcessId, Reply<()>),
+    /// Another process in a container, running.
+    Exec(NewProcess, Reply<Created>),
+    /// A signal sent.
+    Signal(ProcessId, u32, Reach, Reply<()>),
+    /// To know when a process has ended.
+    Wait(ProcessId, Reply<ProcessExit>),
+    /// An ended process forgotten.
+    Delete(ProcessId, Reply<()>),
+    /// Something noted in the timeline: name, time, instructions.
+    Mark(&'static str, u64, u64),
+    /// The pod's end.
+    End(Reply<MachineEnd>),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The agent answered for the first time.
+    AgentReady(AgentClient, GuestInfo),
+    /// The agent cannot be relied on any more, and why.
+    AgentLost(String),
+    /// The agent's answer about a new container's init.
+    Created(ProcessId, Result<Created, PodError>),
+    /// The agent's answer about a start.
+    Started(ProcessId, Result<(), PodError>),
+    /// The agent's answer about a new process, which runs already.
+    Executed(ProcessId, Result<Created, PodError>),
+    /// A process ended.
+    Exited(ProcessId, Exit),
+    /// The agent's answer about a deletion.
+    Deleted(ProcessId, Result<(), PodError>),
+    /// From the control connection.
+    Machine(MachineNews),
+    /// The VMM process was reaped.
+    Reaped(io::Result<ProcessEnd>),
+}

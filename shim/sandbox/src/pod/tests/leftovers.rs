@@ -1,0 +1,130 @@
+//! Leftovers: with real processes that play owner and machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Stdio},
+};
+
+use crate::pod::{
+    run_dir::{ProcessMark, Record},
+    sweep,
+};
+
+fn sleeper() -> Child {
+    // `cat` lives until its standard input closes.
+    Command::new("cat")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A process that is no more.
+fn dead() -> ProcessMark {
+    let mut child = sleeper();
+    let mark = ProcessMark::of(child.id()).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    mark
+}
+
+fn me() -> ProcessMark {
+    ProcessMark::of(process::id()).unwrap()
+}
+
+fn pod(run: &Path, owner: ProcessMark, vmm: Option<ProcessMark>, files: Vec<PathBuf>) -> PathBuf {
+    let dir = run.join("pod");
+    fs::create_dir(&dir).unwrap();
+    let record = Record {
+        version: 1,
+        owner,
+        vmm,
+        files,
+    };
+    fs::write(
+        dir.join("record.json"),
+        serde_json::to_vec(&record).unwrap(),
+    )
+    .unwrap();
+    fs::write(dir.join("vsock.sock"), "").unwrap();
+    dir
+}
+
+#[test]
+fn pod_of_a_living_owner_stays() {
+    let run = tempfile::tempdir().unwrap();
+    let dir = pod(run.path(), me(), None, Vec::new());
+    assert!(sweep(run.path()).unwrap().removed.is_empty());
+    assert!(dir.exists());
+}
+
+#[test]
+fn pod_of_a_dead_owner_goes_with_machine_and_files() {
+    let run = tempfile::tempdir().unwrap();
+    let scratch = run.path().join("scratch.ext4");
+    fs::write(&scratch, "x").unwrap();
+    let mut machine = sleeper();
+    let vmm = ProcessMark::of(machine.id());
+    let dir = pod(run.path(), dead(), vmm, vec![scratch.clone()]);
+    let swept = sweep(run.path()).unwrap();
+    assert_eq!(swept.removed, ["pod"]);
+    assert_eq!(swept.left, Vec::<String>::new());
+    assert!(!dir.exists() && !scratch.exists());
+    assert!(!machine.wait().unwrap().success());
+}
+
+#[test]
+fn process_that_took_over_the_pid_of_the_machine_lives_on() {
+    let run = tempfile::tempdir().unwrap();
+    let mut stranger = sleeper();
+    let mut vmm = ProcessMark::of(stranger.id()).unwrap();
+    vmm.start_ticks += 1;
+    pod(run.path(), dead(), Some(vmm), Vec::new());
+    assert_eq!(sweep(run.path()).unwrap().removed, ["pod"]);
+    assert!(stranger.try_wait().unwrap().is_none());
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
+#[test]
+fn owner_whose_pid_was_taken_over_is_dead() {
+    let run = tempfile::tempdir().unwrap();
+    let mut owner = me();
+    owner.start_ticks += 1;
+    pod(run.path(), owner, None, Vec::new());
+    assert_eq!(sweep(run.path()).unwrap().removed, ["pod"]);
+}
+
+#[test]
+fn unborn_directory_of_a_dead_maker_goes_and_of_a_living_one_stays() {
+    let run = tempfile::tempdir().unwrap();
+    let (dead, me) = (dead(), me());
+    let gone = run
+        .path()
+        .join(format!(".new-{}-{}-a", dead.pid, dead.start_ticks));
+    let kept = run
+        .path()
+        .join(format!(".new-{}-{}-a", me.pid, me.start_ticks));
+    fs::create_dir(&gone).unwrap();
+    fs::create_dir(&kept).unwrap();
+    assert_eq!(sweep(run.path()).unwrap().left, Vec::<String>::new());
+    assert!(!gone.exists() && kept.exists());
+}
+
+#[test]
+fn unreadable_record_is_reported_and_left() {
+    let run = tempfile::tempdir().unwrap();
+    fs::create_dir(run.path().join("pod")).unwrap();
+    fs::write(run.path().join("pod/record.json"), "{").unwrap();
+    let swept = sweep(run.path()).unwrap();
+    assert_eq!(swept.left.len(), 1);
+    assert!(run.path().join("pod").exists());
+}
+
+#[test]
+fn no_directory_is_nothing_to_sweep() {
+    let run = tempfile::tempdir().unwrap();
+    let swept = sweep(&run.path().join("none")).unwrap();
+    assert!(swept.removed.is_empty() && swept.left.is_empty());
+}

@@ -1,0 +1,7 @@
+//! Tests of the pod: every cell of its tables, its names and records, its leftovers, its processes, its timeline.
+
+mod leftovers;
+mod processes;
+mod record;
+mod table;
+mod timeline;
