@@ -8,7 +8,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use husk_machine::api::config::HostKvm;
+use husk_machine::api::config::{HostKvm, KvmKind};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -120,6 +120,6 @@ pub(super) fn parse_answer(stdout: &[u8]) -> Result<HostKvm, String> {
 
 #[derive(Deserialize)]
 struct Answer {
-    kind: husk_machine::api::config::KvmKind,
+    kind: KvmKind,
     ns_per_instruction: u32,
 }

@@ -8,9 +8,9 @@ use tokio::{
 };
 
 use super::{
-    MachineEnd, PodError, PodName, ProcessExit,
-    guest::Meter,
-    messages::{Ask, Message, Reply},
+    error::{MachineEnd, PodError},
+    owner::{Ask, Message, Meter, ProcessExit, Reply},
+    run_dir::PodName,
     timeline::monotonic_us,
 };
 use crate::agent::{

@@ -4,7 +4,10 @@
 use std::{
     fs::{self, DirBuilder, File},
     io,
-    os::unix::{fs::DirBuilderExt, net::UnixListener},
+    os::unix::{
+        fs::DirBuilderExt,
+        net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
 };
 
@@ -13,9 +16,8 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     Pod, PodError, SCRATCH_SERIAL, Timeline,
-    guest::{Meter, boot_limit, send},
-    messages::{Message, News},
-    owner::{Owned, Owner},
+    owner::{Message, Meter, News, Owned, Owner, boot_limit, send},
+    remains::Remains,
     run_dir::{PodDir, PodName, file_error, sweep},
     scratch,
 };
@@ -81,21 +83,6 @@ pub struct PodSpec {
     pub images: Vec<Disk>,
     /// Size of the scratch disk in bytes; `None`: none.
     pub scratch_bytes: Option<u64>,
-}
-
-/// What is left of a pod when its machine has ended.
-#[derive(Debug)]
-pub(super) struct Remains {
-    dir: Option<PodDir>,
-    log: VmmLog,
-}
-
-impl Remains {
-    /// Removes everything; gives the VMM's words and what could not be removed.
-    pub(super) fn clear(&mut self) -> (String, Vec<String>) {
-        let left = self.dir.take().map(PodDir::remove).unwrap_or_default();
-        (self.log.read(), left)
-    }
 }
 
 /// Starts a pod; it boots while this returns.
@@ -166,7 +153,7 @@ fn spawn_sources(
 
 /// A configured VMM and what belongs to it.
 struct Started {
-    socket: std::os::unix::net::UnixStream,
+    socket: UnixStream,
     watch: ExitWatch,
     remains: Remains,
     vsock: PathBuf,
@@ -187,10 +174,7 @@ impl Started {
             Ok((socket, watch, log, vsock)) => Ok(Self {
                 socket,
                 watch,
-                remains: Remains {
-                    dir: Some(dir),
-                    log,
-                },
+                remains: Remains::new(dir, log),
                 vsock,
             }),
             Err(error) => {
@@ -244,7 +228,7 @@ impl Started {
     }
 }
 
-type Parts = (std::os::unix::net::UnixStream, ExitWatch, VmmLog, PathBuf);
+type Parts = (UnixStream, ExitWatch, VmmLog, PathBuf);
 
 fn listen(path: &Path) -> Result<UnixListener, PodError> {
     UnixListener::bind(path).map_err(|source| file_error(path, source))

@@ -1,18 +1,15 @@
 //! A pod: one machine, its containers, and the one task that owns their state.
 //!
 //! Called by the doors. Calls [`crate::machine`] and [`crate::agent`]. What a door asks, what the machine reports and what
-//! the agent answers are messages in one queue; the tables in `table.rs` say which of them is legal when.
+//! the agent answers are messages in one queue; the tables in `owner/table.rs` say which of them is legal when.
 
 mod error;
-mod guest;
 mod handle;
 mod launch;
-mod messages;
 mod owner;
-mod processes;
+mod remains;
 mod run_dir;
 mod scratch;
-mod table;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -20,6 +17,6 @@ mod timeline;
 pub use error::{MachineEnd, PodError};
 pub use handle::{Pod, SCRATCH_SERIAL};
 pub use launch::{Dirs, Disk, PodSpec, launch};
-pub use processes::ProcessExit;
+pub use owner::ProcessExit;
 pub use run_dir::{PodName, Sweep, sweep};
 pub use timeline::{Mark, Timeline};

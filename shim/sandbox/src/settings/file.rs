@@ -74,7 +74,7 @@ impl Settings {
     /// # Errors
     /// The file cannot be read or is not valid.
     pub fn load(named: Option<&Path>) -> Result<Self, SettingsError> {
-        let path = named.unwrap_or(Path::new(DEFAULT_PATH));
+        let path = named.unwrap_or_else(|| Path::new(DEFAULT_PATH));
         match fs::read_to_string(path) {
             Ok(text) => Self::parse(&text).map_err(|text| SettingsError::Invalid {
                 path: path.to_owned(),

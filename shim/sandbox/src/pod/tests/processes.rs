@@ -6,8 +6,7 @@ use crate::{
     agent::{Exit, ProcessId},
     pod::{
         MachineEnd, PodError, Timeline,
-        processes::{Owed, Processes},
-        table::ProcessMessage as M,
+        owner::{Owed, Processes, table::ProcessMessage as M},
     },
 };
 

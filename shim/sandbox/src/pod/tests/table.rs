@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::pod::table::{
+use crate::pod::owner::table::{
     PodMessage, PodState, ProcessMessage, ProcessState, Verdict, pod, process,
 };
 

@@ -6,12 +6,13 @@ use husk_machine::api::config::KvmKind;
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{
-    PodError,
-    messages::{Message, News, Reply},
+    messages::{Message, News},
+    reply::Reply,
 };
 use crate::{
     agent::{AgentClient, AgentError, GuestInfo, ProcessId},
     machine::{ControlClient, GuestLimit, within},
+    pod::error::PodError,
 };
 
 /// What one call may take: the dearest, creating a container, takes about 10 million instructions alone, and shares
@@ -25,7 +26,7 @@ const CALL_LIMIT: GuestLimit = GuestLimit {
 const PING_EVERY: Duration = Duration::from_secs(60);
 
 /// What booting may take: about 12 million instructions, twice that on slow hosts, and 10 million a GiB of memory.
-pub(super) fn boot_limit(memory_mib: u32) -> GuestLimit {
+pub(in crate::pod) fn boot_limit(memory_mib: u32) -> GuestLimit {
     GuestLimit {
         instructions: 250_000_000 + u64::from(memory_mib) * 40_000,
         wall: Duration::from_secs(120),
@@ -34,14 +35,14 @@ pub(super) fn boot_limit(memory_mib: u32) -> GuestLimit {
 
 /// How to measure a machine's guest.
 #[derive(Clone, Debug)]
-pub(super) struct Meter {
-    pub(super) control: ControlClient,
-    pub(super) kind: KvmKind,
+pub(in crate::pod) struct Meter {
+    pub(in crate::pod) control: ControlClient,
+    pub(in crate::pod) kind: KvmKind,
 }
 
 impl Meter {
     /// Waits for a call's answer as long as the guest gets on with it.
-    pub(super) async fn call<T>(
+    pub(in crate::pod) async fn call<T>(
         &self,
         what: &'static str,
         call: impl Future<Output = Result<T, AgentError>>,
@@ -59,7 +60,7 @@ impl Meter {
     }
 
     /// Connects to the agent when it listens, and greets it.
-    pub(super) async fn greet(
+    pub(in crate::pod) async fn greet(
         &self,
         socket: PathBuf,
         limit: GuestLimit,
@@ -75,15 +76,15 @@ impl Meter {
 
 /// A guest whose agent answers.
 #[derive(Clone, Debug)]
-pub(super) struct Guest {
-    pub(super) agent: AgentClient,
-    pub(super) meter: Meter,
-    pub(super) queue: mpsc::WeakSender<Message>,
+pub(in crate::pod) struct Guest {
+    pub(in crate::pod) agent: AgentClient,
+    pub(in crate::pod) meter: Meter,
+    pub(in crate::pod) queue: mpsc::WeakSender<Message>,
 }
 
 impl Guest {
     /// Runs a call beside the owner and puts what comes of it into its queue.
-    pub(super) fn spawn<T, F>(
+    pub(in crate::pod) fn spawn<T, F>(
         &self,
         what: &'static str,
         call: impl FnOnce(AgentClient) -> F,
@@ -102,7 +103,7 @@ impl Guest {
     }
 
     /// Runs a call beside the owner and gives what comes of it straight to the door: no state depends on it.
-    pub(super) fn spawn_reply<T, F>(
+    pub(in crate::pod) fn spawn_reply<T, F>(
         &self,
         reply: Reply<T>,
         what: &'static str,
@@ -119,7 +120,7 @@ impl Guest {
     }
 
     /// Waits for the end of a process. No limit: it may run for years, and [`Self::keep_asking`] notices a dead agent.
-    pub(super) fn spawn_wait(&self, process: ProcessId) {
+    pub(in crate::pod) fn spawn_wait(&self, process: ProcessId) {
         let agent = self.agent.clone();
         let queue = self.queue.clone();
         tokio::spawn(async move {
@@ -132,7 +133,7 @@ impl Guest {
     }
 
     /// Notices an agent that answers no more although nothing is asked of it.
-    pub(super) fn keep_asking(&self) {
+    pub(in crate::pod) fn keep_asking(&self) {
         let guest = self.clone();
         tokio::spawn(async move {
             loop {
@@ -147,7 +148,7 @@ impl Guest {
 }
 
 /// Puts news into the queue; when there is none any more, nobody wants it.
-pub(super) async fn send(queue: &mpsc::WeakSender<Message>, news: News) {
+pub(in crate::pod) async fn send(queue: &mpsc::WeakSender<Message>, news: News) {
     if let Some(queue) = queue.upgrade() {
         queue.send(Message::News(news)).await.ok();
     }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use super::{
-    MachineEnd, PodError,
-    messages::Reply,
+    reply::Reply,
     table::{self, ProcessMessage, ProcessState, Verdict},
 };
-use crate::agent::{Created, Exit, ProcessId};
+use crate::{
+    agent::{Created, Exit, ProcessId},
+    pod::error::{MachineEnd, PodError},
+};
 
 /// The exit code of a process whose machine ended: as if SIGKILL had ended it.
 const LOST: u8 = 137;
@@ -31,7 +33,7 @@ pub struct ProcessExit {
 
 impl ProcessExit {
     /// Of a process that was made and could not be executed.
-    pub(super) fn never_ran() -> Self {
+    pub(in crate::pod) fn never_ran() -> Self {
         Self {
             code: NEVER_RAN,
             oom_killed: false,
@@ -52,20 +54,20 @@ impl From<Exit> for ProcessExit {
 
 /// An answer that is owed to a door.
 #[derive(Debug)]
-pub(super) enum Owed {
+pub(in crate::pod) enum Owed {
     Created(Reply<Created>),
     Done(Reply<()>),
 }
 
 impl Owed {
     /// Nothing had to be done.
-    pub(super) fn done(self) {
+    pub(in crate::pod) fn done(self) {
         if let Self::Done(reply) = self {
             reply.send(Ok(())).ok();
         }
     }
 
-    pub(super) fn fail(self, error: PodError) {
+    pub(in crate::pod) fn fail(self, error: PodError) {
         match self {
             Self::Created(reply) => {
                 reply.send(Err(error)).ok();
@@ -87,13 +89,13 @@ struct Process {
 
 /// Every process that a door asked for.
 #[derive(Debug, Default)]
-pub(super) struct Processes {
+pub(in crate::pod) struct Processes {
     map: HashMap<ProcessId, Process>,
 }
 
 impl Processes {
     /// Asks the table; `Ok(true)`: the state is entered and the caller acts; `Ok(false)`: nothing to do.
-    pub(super) fn ask(
+    pub(in crate::pod) fn ask(
         &mut self,
         id: &ProcessId,
         message: ProcessMessage,
@@ -121,7 +123,7 @@ impl Processes {
     }
 
     /// Applies news; `true`: it counts.
-    pub(super) fn hear(&mut self, id: &ProcessId, message: ProcessMessage) -> bool {
+    pub(in crate::pod) fn hear(&mut self, id: &ProcessId, message: ProcessMessage) -> bool {
         match table::process(self.state(id), message) {
             Verdict::Next(next) => {
                 self.enter(id, next);
@@ -132,19 +134,19 @@ impl Processes {
     }
 
     /// Notes the answer that the step under way owes.
-    pub(super) fn owe(&mut self, id: &ProcessId, owed: Owed) {
+    pub(in crate::pod) fn owe(&mut self, id: &ProcessId, owed: Owed) {
         if let Some(process) = self.map.get_mut(id) {
             process.owed = Some(owed);
         }
     }
 
     /// Takes the answer that is owed.
-    pub(super) fn take_owed(&mut self, id: &ProcessId) -> Option<Owed> {
+    pub(in crate::pod) fn take_owed(&mut self, id: &ProcessId) -> Option<Owed> {
         self.map.get_mut(id)?.owed.take()
     }
 
     /// Answers a wait now or when the process ends.
-    pub(super) fn wait(&mut self, id: &ProcessId, reply: Reply<ProcessExit>) {
+    pub(in crate::pod) fn wait(&mut self, id: &ProcessId, reply: Reply<ProcessExit>) {
         let Some(process) = self.map.get_mut(id) else {
             return;
         };
@@ -160,7 +162,7 @@ impl Processes {
     }
 
     /// Keeps how a process ended and tells everyone who waits.
-    pub(super) fn ended(&mut self, id: &ProcessId, exit: ProcessExit) {
+    pub(in crate::pod) fn ended(&mut self, id: &ProcessId, exit: ProcessExit) {
         let Some(process) = self.map.get_mut(id) else {
             return;
         };
@@ -171,7 +173,7 @@ impl Processes {
     }
 
     /// The machine ended, and with it everything: what is owed fails, what ran was killed.
-    pub(super) fn machine_ended(&mut self, end: &MachineEnd) {
+    pub(in crate::pod) fn machine_ended(&mut self, end: &MachineEnd) {
         let ids: Vec<ProcessId> = self.map.keys().cloned().collect();
         for id in ids {
             if let Some(owed) = self.take_owed(&id) {

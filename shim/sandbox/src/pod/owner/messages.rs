@@ -2,20 +2,16 @@
 
 use std::io;
 
-use tokio::sync::oneshot;
-
-use super::{MachineEnd, PodError, ProcessExit};
+use super::{processes::ProcessExit, reply::Reply};
 use crate::{
     agent::{AgentClient, Created, Exit, GuestInfo, NewContainer, NewProcess, ProcessId, Reach},
     machine::{MachineNews, ProcessEnd},
+    pod::error::{MachineEnd, PodError},
 };
-
-/// Where an answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, PodError>>;
 
 /// One entry of the queue.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(in crate::pod) enum Message {
     /// From a door.
     Ask(Ask),
     /// From below.
@@ -24,7 +20,7 @@ pub(super) enum Message {
 
 /// What a door wants.
 #[derive(Debug)]
-pub(super) enum Ask {
+pub(in crate::pod) enum Ask {
     /// To know when the agent answers.
     Ready(Reply<GuestInfo>),
     /// A container, its init waiting.
@@ -47,7 +43,7 @@ pub(super) enum Ask {
 
 /// What happened.
 #[derive(Debug)]
-pub(super) enum News {
+pub(in crate::pod) enum News {
     /// The agent answered for the first time.
     AgentReady(AgentClient, GuestInfo),
     /// The agent cannot be relied on any more, and why.

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Where a pod is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum PodState {
+pub(in crate::pod) enum PodState {
     /// The machine was told what to be; the agent has not answered yet.
     Booting,
     /// The agent answers.
@@ -20,7 +20,7 @@ pub(crate) enum PodState {
 
 /// What can happen to a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum PodMessage {
+pub(in crate::pod) enum PodMessage {
     /// The agent's first answer.
     AgentReady,
     /// The agent is silent, broke the connection or answered what no honest agent answers.
@@ -35,7 +35,7 @@ pub(crate) enum PodMessage {
 
 /// What the table says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Verdict<S> {
+pub(in crate::pod) enum Verdict<S> {
     /// Go there (or stay) and act.
     Next(S),
     /// Nothing changes and nothing is done: late news, or a repeated wish that is being fulfilled.
@@ -45,7 +45,7 @@ pub(crate) enum Verdict<S> {
 }
 
 /// The pod's table.
-pub(crate) fn pod(state: PodState, message: PodMessage) -> Verdict<PodState> {
+pub(in crate::pod) fn pod(state: PodState, message: PodMessage) -> Verdict<PodState> {
     use PodMessage as M;
     use PodState as S;
     use Verdict::{Drop, Next, Refuse};
@@ -63,7 +63,7 @@ pub(crate) fn pod(state: PodState, message: PodMessage) -> Verdict<PodState> {
 
 /// Where a process is: a container's init, or an exec in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ProcessState {
+pub(in crate::pod) enum ProcessState {
     /// Nobody asked for it yet, or it was deleted.
     Absent,
     /// The agent makes it.
@@ -82,7 +82,7 @@ pub(crate) enum ProcessState {
 
 /// What can happen to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ProcessMessage {
+pub(in crate::pod) enum ProcessMessage {
     /// A door: make it.
     Create,
     /// The agent made it.
@@ -110,7 +110,10 @@ pub(crate) enum ProcessMessage {
 }
 
 /// A process's table.
-pub(crate) fn process(state: ProcessState, message: ProcessMessage) -> Verdict<ProcessState> {
+pub(in crate::pod) fn process(
+    state: ProcessState,
+    message: ProcessMessage,
+) -> Verdict<ProcessState> {
     use ProcessMessage as M;
     use ProcessState as S;
     use Verdict::{Drop, Next, Refuse};

@@ -1,0 +1,162 @@
+//! What doors ask of the owner.
+
+use super::{
+    guest::Guest,
+    messages::{Ask, News},
+    processes::Owed,
+    reply::Reply,
+    state::Owner,
+    table::{self, PodMessage, ProcessMessage, Verdict},
+};
+use crate::{
+    agent::{GuestInfo, ProcessId},
+    pod::error::{MachineEnd, PodError},
+};
+
+impl Owner {
+    pub(super) fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Ready(reply) => self.ask_ready(reply),
+            Ask::Create(container, reply) => {
+                let id = ProcessId::init(&container.id);
+                let step = Step::new(&id, ProcessMessage::Create, "create it");
+                self.step(step, Owed::Created(reply), |guest, id| {
+                    guest.spawn(
+                        "creation of the container",
+                        |agent| async move { agent.create(container).await },
+                        |result| News::Created(id, result),
+                    );
+                });
+            }
+            Ask::Start(id, reply) => {
+                let step = Step::new(&id, ProcessMessage::Start, "start it");
+                self.step(step, Owed::Done(reply), |guest, id| {
+                    let container = id.container.clone();
+                    guest.spawn(
+                        "start of the container",
+                        |agent| async move { agent.start(&container).await },
+                        |result| News::Started(id, result),
+                    );
+                });
+            }
+            Ask::Exec(process, reply) => {
+                let id = process.id.clone();
+                let step = Step::new(&id, ProcessMessage::Create, "execute it");
+                self.step(step, Owed::Created(reply), |guest, id| {
+                    guest.spawn(
+                        "start of the process",
+                        |agent| async move { agent.exec(process).await },
+                        |result| News::Executed(id, result),
+                    );
+                });
+            }
+            Ask::Delete(id, reply) => self.ask_delete(&id, reply),
+            Ask::Signal(id, signal, reach, reply) => {
+                let allowed = self.allowed("signal it").and_then(|guest| {
+                    let asked = self.processes.ask(&id, ProcessMessage::Signal, "signal it");
+                    asked.map(|_| guest)
+                });
+                match allowed {
+                    Ok(guest) => guest.spawn_reply(reply, "signal", |agent| async move {
+                        agent.signal(&id, signal, reach).await
+                    }),
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
+            Ask::Wait(id, reply) => {
+                match self.processes.ask(&id, ProcessMessage::Wait, "wait for it") {
+                    Ok(_) => self.processes.wait(&id, reply),
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
+            Ask::Mark(stage, at_us, instructions) => {
+                self.owned.timeline.mark_at(stage, at_us, instructions);
+            }
+            Ask::End(reply) => self.ask_end(reply),
+        }
+    }
+
+    fn ask_ready(&mut self, reply: Reply<GuestInfo>) {
+        match (&self.end, &self.guest) {
+            (Some(end), _) => drop(reply.send(Err(PodError::MachineEnded(Box::new(end.clone()))))),
+            (None, Some((_, info))) => drop(reply.send(Ok(info.clone()))),
+            (None, None) => self.ready.push(reply),
+        }
+    }
+
+    fn ask_delete(&mut self, id: &ProcessId, reply: Reply<()>) {
+        if self.end.is_some() {
+            // With the machine went everything that could be deleted.
+            self.processes.hear(id, ProcessMessage::Delete);
+            self.processes.hear(id, ProcessMessage::Deleted);
+            reply.send(Ok(())).ok();
+            return;
+        }
+        let step = Step::new(id, ProcessMessage::Delete, "delete it");
+        self.step(step, Owed::Done(reply), |guest, id| {
+            let deleted = id.clone();
+            guest.spawn(
+                "deletion",
+                |agent| async move { agent.delete(&deleted).await },
+                |result| News::Deleted(id, result),
+            );
+        });
+    }
+
+    fn ask_end(&mut self, reply: Reply<MachineEnd>) {
+        match &self.end {
+            Some(end) => drop(reply.send(Ok(end.clone()))),
+            None => self.ends.push(reply),
+        }
+        if let Verdict::Next(next) = table::pod(self.state, PodMessage::End) {
+            self.state = next;
+            self.end_machine();
+        }
+    }
+
+    /// One step of a process: the tables are asked, then the agent; the answer is owed.
+    fn step(&mut self, step: Step<'_>, owed: Owed, act: impl FnOnce(&Guest, ProcessId)) {
+        let guest = match self.allowed(step.wish) {
+            Ok(guest) => guest,
+            Err(error) => return owed.fail(error),
+        };
+        match self.processes.ask(step.id, step.message, step.wish) {
+            Ok(true) => {
+                self.processes.owe(step.id, owed);
+                act(&guest, step.id.clone());
+            }
+            // Only a deletion of what is not there comes here: repeating it is no error.
+            Ok(false) => owed.done(),
+            Err(error) => owed.fail(error),
+        }
+    }
+
+    /// The guest, if the pod can be used now.
+    fn allowed(&self, wish: &'static str) -> Result<Guest, PodError> {
+        if let Some(end) = &self.end {
+            return Err(PodError::MachineEnded(Box::new(end.clone())));
+        }
+        match (table::pod(self.state, PodMessage::Use), &self.guest) {
+            (Verdict::Next(_), Some((guest, _))) => Ok(guest.clone()),
+            _ => Err(PodError::Refused {
+                what: "pod".to_owned(),
+                state: self.state.to_string(),
+                wish,
+            }),
+        }
+    }
+}
+
+/// A wish for one process.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    id: &'a ProcessId,
+    message: ProcessMessage,
+    wish: &'static str,
+}
+
+impl<'a> Step<'a> {
+    fn new(id: &'a ProcessId, message: ProcessMessage, wish: &'static str) -> Self {
+        Self { id, message, wish }
+    }
+}
