@@ -1,10 +1,30 @@
 //! Images: from what a person names to one read-only EROFS file and what the image says about itself.
 //!
-//! Called by the sandbox. Calls nothing of the other rooms; runs `mkfs.erofs` and `mke2fs`.
-//! Everything read here may be hostile: layouts, manifests, layers and trees.
+//! `store` is the door; `layout` and `local` look at sources, `unpack` turns layers into a tree, `tools` runs the
+//! programs that make file systems, `cache` keeps what was made; `archive` and `blob` read bytes.
+//! Called by the sandbox. Calls no other room. Everything read here may be hostile.
 
+mod archive;
+mod blob;
+mod cache;
+mod error;
+mod layout;
+mod local;
+mod reference;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tools;
 mod types;
+mod unpack;
 
+pub use archive::ArchiveError;
+pub use error::ImageError;
+pub use layout::LayoutError;
+pub use local::RootFsError;
+pub use store::Store;
+pub use tools::scratch;
 pub use types::{
     Accounts, CacheUse, Image, ImageConfig, ImageSource, Limits, Observer, Progress, Stage,
 };
+pub use unpack::{EntryError, UnpackError};

@@ -1,0 +1,119 @@
+//! The cache: one build for many, nothing broken, nothing left.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::sync::Barrier;
+use std::thread;
+
+use super::super::{CacheUse, Limits, Store};
+use super::fixture::{Bench, Layer, Packing};
+
+#[test]
+fn concurrent_requests_build_once() {
+    let bench = Bench::new();
+    let files = (0..200).fold(Layer::new(), |layer, name| {
+        layer.file(&name.to_string(), b"x")
+    });
+    let layout = bench.layout(&[(files.bytes(), Packing::Gzip)]);
+    let start = Barrier::new(8);
+    let uses: Vec<CacheUse> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let store = Store::open(&bench.path("cache"), Limits::default()).unwrap();
+                    start.wait();
+                    store.resolve(layout.reference(), &mut ()).unwrap().cache
+                })
+            })
+            .collect();
+        asked
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(
+        uses.iter().filter(|made| **made == CacheUse::Built).count(),
+        1,
+        "{uses:?}"
+    );
+    assert_eq!(
+        uses.iter().filter(|made| **made == CacheUse::Hit).count(),
+        7,
+        "{uses:?}"
+    );
+    assert_eq!(fs::read_dir(bench.path("cache/v1")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(bench.path("cache/locks")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(bench.path("cache/staging")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
+fn broken_entries_are_made_again() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(Layer::new().file("a", b"a").bytes(), Packing::Plain)]);
+    let first = bench.store.resolve(layout.reference(), &mut ()).unwrap();
+    let entry = bench.path("cache/v1").join(&first.key);
+    let whole = fs::read(entry.join("image.erofs")).unwrap();
+    let breaks: [fn(&std::path::Path); 4] = [
+        |entry| fs::write(entry.join("image.erofs"), b"short").unwrap(),
+        |entry| fs::write(entry.join("info.json"), b"{}").unwrap(),
+        |entry| fs::remove_file(entry.join("image.erofs")).unwrap(),
+        |entry| fs::remove_file(entry.join("info.json")).unwrap(),
+    ];
+    for damage in breaks {
+        damage(&entry);
+        let again = bench.store.resolve(layout.reference(), &mut ()).unwrap();
+        assert_eq!(again.cache, CacheUse::Built);
+        assert_eq!(fs::read(entry.join("image.erofs")).unwrap(), whole);
+    }
+    let hit = bench.store.resolve(layout.reference(), &mut ()).unwrap();
+    assert_eq!(hit.cache, CacheUse::Hit);
+}
+
+#[test]
+fn litter_of_the_dead_goes_and_work_of_the_living_stays() {
+    let bench = Bench::new();
+    let dead = bench.path("cache/staging/build-dead/tree/deep");
+    let alive = bench.path("cache/staging/build-alive");
+    fs::create_dir_all(&dead).unwrap();
+    fs::create_dir_all(&alive).unwrap();
+    // A process of its own holds the lock of the second, as a build does.
+    let mut holder = Command::new("flock")
+        .args(["--verbose", "-x"])
+        .arg(&alive)
+        .args(["sh", "-c", "echo locked; read end"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_line(&mut holder, "locked");
+    Store::open(&bench.path("cache"), Limits::default()).unwrap();
+    assert!(!bench.path("cache/staging/build-dead").exists());
+    assert!(alive.exists());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
+
+fn wait_for_line(child: &mut Child, word: &str) {
+    use std::io::{BufRead, BufReader};
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(lines.map(|line| line.unwrap()).any(|line| line == word));
+}
+
+#[test]
+fn cache_directories_are_closed_to_others() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = Bench::new();
+    bench
+        .image(vec![Layer::new().file("a", b"a").bytes()])
+        .unwrap();
+    for name in ["cache/v1", "cache/staging", "cache/locks"] {
+        assert_eq!(
+            bench.path(name).metadata().unwrap().mode() & 0o777,
+            0o700,
+            "{name}"
+        );
+    }
+}
