@@ -88,3 +88,7 @@ fn key_of(word: &str) -> String {
     let key = word.split('=').next().unwrap_or(word);
     key.replace('-', "_")
 }
+
+#[cfg(test)]
+#[path = "tests/cmdline.rs"]
+mod tests;

@@ -7,10 +7,10 @@ use crate::boot::{Cmdline, CmdlineError};
 /// masks in CPUID do not hide them there. 395 is FSRS.
 const CLEARED: &str = "clearcpuid=cx16,smap,smep,popcnt,erms,fsrm,395,xsavec,xsaveopt";
 
-/// A tick is to take no more than about a tenth of the time: 3,100 instructions, 10 ms apart.
+/// A tick is to take no more than about a twentieth of the time: 3,100 instructions, 10 ms apart.
 const TICK_INSTRUCTIONS: u64 = 3_100;
 const TICK_NS: u64 = 10_000_000;
-const TICK_SHARE: u64 = 10;
+const TICK_SHARE: u64 = 20;
 const MAX_STRETCH: u64 = 12;
 
 /// Boot parameters that the guest kernel needs on `host`; none on hardware.
@@ -37,3 +37,7 @@ fn tick_stretch(ns_per_instruction: u32) -> u64 {
         .div_ceil(TICK_NS)
         .clamp(1, MAX_STRETCH)
 }
+
+#[cfg(test)]
+#[path = "tests/host.rs"]
+mod tests;

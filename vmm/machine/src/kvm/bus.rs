@@ -148,3 +148,7 @@ impl Bus {
 fn serial_register(port: u16) -> u8 {
     port.to_le_bytes()[0] & 7
 }
+
+#[cfg(test)]
+#[path = "tests/bus.rs"]
+mod tests;

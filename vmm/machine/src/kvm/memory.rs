@@ -51,3 +51,7 @@ pub fn map(memory_mib: u32) -> Result<GuestMemoryMmap, VmError> {
     }
     GuestMemoryMmap::from_regions(regions).map_err(|e| failed(e.to_string()))
 }
+
+#[cfg(test)]
+#[path = "tests/memory.rs"]
+mod tests;

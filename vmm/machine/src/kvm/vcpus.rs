@@ -1,6 +1,6 @@
 //! All vCPUs of a running machine, a thread each, and the gate at which they stop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -97,8 +97,15 @@ struct Seen {
     thread: Option<JoinHandle<()>>,
     instructions: InstructionCounter,
     counters: Arc<VcpuCounters>,
-    /// At the last pause it was halted with interrupts off.
-    halted: Arc<AtomicBool>,
+    at_pause: Arc<AtPause>,
+}
+
+/// How one vCPU stood when it last paused.
+#[derive(Debug, Default)]
+struct AtPause {
+    rip: AtomicU64,
+    /// Halted with interrupts off.
+    halted: AtomicBool,
 }
 
 /// The vCPUs of a running machine. Dropping it stops them.
@@ -142,7 +149,7 @@ impl Vcpus {
         sys::unblock_only(&fd, kick_signal())?;
         let instructions = InstructionCounter::new(&fd)?;
         let counters = Arc::new(VcpuCounters::default());
-        let halted = Arc::new(AtomicBool::new(false));
+        let at_pause = Arc::new(AtPause::default());
         let vcpu = Vcpu {
             id,
             fd,
@@ -153,7 +160,7 @@ impl Vcpus {
         let thread = VcpuThread {
             vcpu,
             gate: Arc::clone(&self.gate),
-            halted: Arc::clone(&halted),
+            at_pause: Arc::clone(&at_pause),
             events: events.clone(),
         };
         let handle = thread::Builder::new()
@@ -164,7 +171,7 @@ impl Vcpus {
             thread: Some(handle),
             instructions,
             counters,
-            halted,
+            at_pause,
         });
         Ok(())
     }
@@ -219,7 +226,14 @@ impl Vcpus {
     pub fn halted_for_good(&self) -> bool {
         self.seen
             .iter()
-            .all(|seen| seen.halted.load(Ordering::SeqCst))
+            .all(|seen| seen.at_pause.halted.load(Ordering::SeqCst))
+    }
+
+    /// RIP of each vCPU at the last [`Self::pause`]: where a guest stands that makes no progress.
+    #[must_use]
+    pub fn stand_at(&self) -> Vec<u64> {
+        let rip = |seen: &Seen| seen.at_pause.rip.load(Ordering::SeqCst);
+        self.seen.iter().map(rip).collect()
     }
 
     fn sum(&self, of: impl Fn(&VcpuCounters) -> u64) -> u64 {
@@ -245,7 +259,7 @@ impl Drop for Vcpus {
 struct VcpuThread {
     vcpu: Vcpu,
     gate: Arc<Gate>,
-    halted: Arc<AtomicBool>,
+    at_pause: Arc<AtPause>,
     events: Sender<VcpuEvent>,
 }
 
@@ -279,7 +293,7 @@ impl VcpuThread {
             return Step::End(event);
         }
         self.forget_signal();
-        self.halted.store(self.is_halted(), Ordering::SeqCst);
+        self.note_place();
         match self.gate.park(&[Target::Pause]) {
             Target::Stop => Step::Continue,
             Target::Run | Target::Pause => Step::Interrupted,
@@ -293,15 +307,17 @@ impl VcpuThread {
         self.gate.park(&[Target::Run, Target::Pause]);
     }
 
-    fn is_halted(&self) -> bool {
+    /// For [`Vcpus::stand_at`] and [`Vcpus::halted_for_good`].
+    fn note_place(&self) {
         let fd = &self.vcpu.fd;
         let halted = fd
             .get_mp_state()
             .is_ok_and(|state| state.mp_state == KVM_MP_STATE_HALTED);
-        halted
-            && fd
-                .get_regs()
-                .is_ok_and(|regs| regs.rflags & INTERRUPTS_ENABLED == 0)
+        let (rip, deaf) = fd.get_regs().map_or((0, false), |regs| {
+            (regs.rip, regs.rflags & INTERRUPTS_ENABLED == 0)
+        });
+        self.at_pause.rip.store(rip, Ordering::SeqCst);
+        self.at_pause.halted.store(halted && deaf, Ordering::SeqCst);
     }
 
     /// A signal that is only unblocked inside of `KVM_RUN` stays pending after it.

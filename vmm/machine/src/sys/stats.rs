@@ -104,3 +104,7 @@ fn read(file: &File, buffer: &mut [u8], offset: u64) -> Result<(), SysError> {
     file.read_exact_at(buffer, offset)
         .map_err(SysError::host("read of kvm statistics"))
 }
+
+#[cfg(test)]
+#[path = "tests/stats.rs"]
+mod tests;

@@ -8,3 +8,7 @@ mod walk;
 mod xstate;
 
 pub use complete::Completer;
+
+#[cfg(test)]
+#[path = "tests/guest.rs"]
+mod guest;

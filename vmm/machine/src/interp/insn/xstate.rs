@@ -130,6 +130,8 @@ pub(super) struct Transfer<'a> {
 impl Transfer<'_> {
     /// Write `state` (KVM's, standard form) to the guest's area.
     pub(super) fn save(&self, state: &[u64], form: Form) -> Result<(), Exception> {
+        // First of all, so that a missing page faults as the store that this is.
+        self.probe(HEADER, HEADER_WORDS, Access::Write)?;
         let in_use = word(state, IN_USE) & self.mask;
         let (written, compacted, header) = match form {
             Form::Standard => {
@@ -145,7 +147,6 @@ impl Transfer<'_> {
         for (piece, at) in &pieces {
             self.probe(*at, piece.words, Access::Write)?;
         }
-        self.probe(HEADER, HEADER_WORDS, Access::Write)?;
         for (piece, at) in pieces {
             let words = state
                 .get(piece.at..piece.at + piece.words)
