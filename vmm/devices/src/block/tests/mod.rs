@@ -1,1 +1,8 @@
-//! Tests.
+//! Tests of the block room, by a driver in plain memory and real files.
+
+mod attach;
+mod disk;
+mod guest;
+mod hostile;
+mod random;
+mod request;

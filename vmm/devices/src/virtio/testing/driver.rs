@@ -162,10 +162,13 @@ impl<D: VirtioDevice> FakeDriver<D> {
         }
     }
 
-    /// A buffer that the device may fill.
+    /// A buffer of zeroes that the device may fill.
     pub fn writable(&mut self, len: usize) -> Buffer {
+        let addr = self.alloc(len);
+        let zeroes = vec![0; len];
+        self.mem.write_slice(&zeroes, GuestAddress(addr)).unwrap();
         Buffer {
-            addr: self.alloc(len),
+            addr,
             len: u32::try_from(len).unwrap(),
             writable: true,
         }
