@@ -1,6 +1,7 @@
 //! The one door for work on Husk: `cargo xtask COMMAND`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod check;
 mod commands;
 mod host;
@@ -14,7 +15,7 @@ mod rootfs;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use kernel::Flavour;
 use paths::Workspace;
@@ -51,8 +52,35 @@ enum Task {
     Image,
     /// Builds what is missing and runs a command in a microVM
     Run,
+    /// Measures the real thing
+    #[command(subcommand)]
+    Bench(Bench),
     /// Everything that CI runs: the checks, both kernels, the end-to-end tests
     Test,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// From launch to an agent that takes calls
+    Boot(BenchOptions),
+    /// From create to exit, and bulk output
+    Run {
+        #[command(flatten)]
+        options: BenchOptions,
+        /// Output of each run
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+        mib: u32,
+    },
+}
+
+#[derive(Debug, Args)]
+struct BenchOptions {
+    /// How often
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    runs: u32,
+    /// Prints the JSON instead of the table
+    #[arg(long)]
+    json: bool,
 }
 
 fn main() -> ExitCode {
@@ -88,11 +116,25 @@ fn work(task: &Task) -> Result<ExitCode> {
         }
         Task::Build => {
             let flavour = commands::build(&workspace)?;
+            commands::probe(&workspace)?;
             println!("{} (kernel: {flavour})", workspace.artefacts().display());
         }
         Task::Image => println!("{}", image::build(&workspace)?.display()),
         Task::Run => commands::run(&workspace)?,
         Task::Test => return commands::test(&workspace),
+        Task::Bench(bench) => {
+            let held = match bench {
+                Bench::Boot(options) => bench::boot(&workspace, options.runs, options.json)?,
+                Bench::Run { options, mib } => {
+                    bench::run(&workspace, options.runs, *mib, options.json)?
+                }
+            };
+            return Ok(if held {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
         Task::Check { quick } => return Ok(check::everything(&workspace, *quick)),
     }
     Ok(ExitCode::SUCCESS)

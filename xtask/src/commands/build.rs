@@ -14,6 +14,9 @@ use crate::rootfs;
 /// The programs of the host, by package.
 const PROGRAMS: [(&str, &str); 2] = [("husk-machine", "husk-vmm"), ("husk-cli", "husk")];
 
+/// Package and program of the end-to-end tests' probe.
+const PROBE: &str = "husk-probe";
+
 /// Builds everything that a VM on this host needs; gives back the flavour of its kernel.
 pub(crate) fn build(workspace: &Workspace) -> Result<Flavour> {
     programs(workspace)?;
@@ -41,6 +44,12 @@ pub(crate) fn programs(workspace: &Workspace) -> Result<()> {
         install(&built, &workspace.artefacts(), program)?;
     }
     Ok(())
+}
+
+/// Builds the program that the end-to-end tests run inside of a container.
+pub(crate) fn probe(workspace: &Workspace) -> Result<()> {
+    let built = rootfs::static_program(workspace, PROBE)?;
+    install(&built, &workspace.artefacts(), PROBE)
 }
 
 /// Takes the kernel from the cache, built now if need be, and puts it among the artefacts.

@@ -4,6 +4,6 @@ mod build;
 mod run;
 mod test;
 
-pub(crate) use build::{build, install_kernel};
+pub(crate) use build::{build, install_kernel, probe};
 pub(crate) use run::run;
 pub(crate) use test::test;

@@ -29,7 +29,10 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
     });
     check::without_guest(workspace, &mut tally);
     ready &= tally.stage("programs", |_| build::programs(workspace));
-    ready &= tally.stage("agent", |_| rootfs::build(workspace).map(drop));
+    ready &= tally.stage("agent", |_| {
+        rootfs::build(workspace)?;
+        build::probe(workspace)
+    });
     for flavour in Flavour::ALL {
         ready &= tally.stage(&format!("kernel {flavour}"), |_| {
             build::install_kernel(workspace, flavour)

@@ -1,0 +1,41 @@
+//! `cargo xtask bench boot`: from launch to an agent that takes calls.
+
+use anyhow::Result;
+
+use super::husk::{self, Finished};
+use super::machine::{self, Machine};
+use super::report::Bench;
+use crate::paths::Workspace;
+use crate::progress::Progress;
+
+/// Boots `runs` machines; true when every bar is held.
+pub(crate) fn bench(workspace: &Workspace, runs: u32, json: bool) -> Result<bool> {
+    let mut bench = Bench::new(
+        "boot",
+        machine::commit(workspace)?,
+        Machine::this(workspace)?,
+    );
+    let mut progress = Progress::begin("bench boot");
+    let mut samples = Vec::new();
+    for run in 1..=runs {
+        progress.tick(&format!("run {run} of {runs}"));
+        samples.push(husk::run(workspace, &["true"])?);
+    }
+    progress.end(&format!("{runs} runs"));
+
+    let between = |from: &str, to: &str| {
+        samples
+            .iter()
+            .map(|run| run.timeline.between(from, to))
+            .collect::<Result<Vec<f64>>>()
+    };
+    let kernel = between("guest started", "agent started")?;
+    let ready = between("agent started", "agent ready")?;
+    let private: Vec<f64> = samples.iter().map(Finished::vmm_private_kib).collect();
+    let cpu: Vec<f64> = samples.iter().map(Finished::vmm_cpu_ms).collect();
+    bench.measure("kernel_insns", "insns", &kernel, Some(16e6));
+    bench.measure("agent_ready_insns", "insns", &ready, Some(1e6));
+    bench.measure("vmm_private_kib", "KiB", &private, Some(5120.0));
+    bench.measure("vmm_cpu_ms", "ms", &cpu, Some(15.0));
+    bench.publish(workspace, json)
+}

@@ -1,0 +1,171 @@
+//! One run of the real `husk run`, with its timeline.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::paths::Workspace;
+
+/// What `husk run --timeline=json` writes to stderr.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Timeline {
+    marks: Vec<Mark>,
+    vmm: Vmm,
+}
+
+/// The VMM's own figures.
+#[derive(Debug, Deserialize)]
+struct Vmm {
+    setup_cpu_us: u64,
+    private_bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mark {
+    stage: String,
+    instructions: u64,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its timeline.
+    pub(crate) timeline: Timeline,
+    /// From spawn to exit.
+    pub(crate) wall: Duration,
+    /// Bytes that came on stdout.
+    pub(crate) stdout: u64,
+}
+
+impl Timeline {
+    /// The last timeline among the lines of stderr.
+    fn find(stderr: &str) -> Option<Self> {
+        stderr
+            .lines()
+            .rev()
+            .find_map(|line| serde_json::from_str(line).ok())
+    }
+
+    /// Guest-kernel instructions when a stage was reached.
+    fn instructions(&self, stage: &str) -> Result<u64> {
+        let mark = self.marks.iter().find(|mark| mark.stage == stage);
+        match mark {
+            Some(mark) => Ok(mark.instructions),
+            None => {
+                let known: Vec<&str> = self.marks.iter().map(|mark| mark.stage.as_str()).collect();
+                bail!(
+                    "the timeline has no stage {stage:?}, it has {}",
+                    known.join(", ")
+                )
+            }
+        }
+    }
+
+    /// Instructions from one stage to a later one.
+    pub(crate) fn between(&self, from: &str, to: &str) -> Result<f64> {
+        let (from_at, to_at) = (self.instructions(from)?, self.instructions(to)?);
+        let count = to_at
+            .checked_sub(from_at)
+            .with_context(|| format!("stage {to:?} comes before {from:?}"))?;
+        Ok(float(count))
+    }
+}
+
+impl Finished {
+    /// Private memory of the VMM apart from guest memory.
+    pub(crate) fn vmm_private_kib(&self) -> f64 {
+        float(self.timeline.vmm.private_bytes) / 1024.0
+    }
+
+    /// CPU time of the VMM before the first guest instruction.
+    pub(crate) fn vmm_cpu_ms(&self) -> f64 {
+        float(self.timeline.vmm.setup_cpu_us) / 1e3
+    }
+}
+
+/// Exact up to 2^53, far above any figure here.
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// Runs a command in the busybox image, 256 MiB, 1 vCPU.
+pub(crate) fn run(workspace: &Workspace, command: &[&str]) -> Result<Finished> {
+    let begun = Instant::now();
+    let mut child = Command::new(workspace.artefacts().join("husk"))
+        .args([
+            "run",
+            "--rm",
+            "--timeline=json",
+            "--memory",
+            "256m",
+            "--cpus",
+            "1",
+        ])
+        .arg(image(workspace))
+        .arg("--")
+        .args(command)
+        .env("HUSK_ARTEFACTS", workspace.artefacts())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run husk: cargo xtask build")?;
+    // stderr is a few kilobytes: it fits its pipe while stdout is drained.
+    let mut stdout = child.stdout.take().context("husk has no stdout")?;
+    let bytes = io::copy(&mut stdout, &mut io::sink()).context("cannot read from husk")?;
+    let out = child.wait_with_output().context("cannot wait for husk")?;
+    let wall = begun.elapsed();
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    if !out.status.success() {
+        bail!(
+            "husk run {} failed: {}: {}",
+            command.join(" "),
+            out.status,
+            stderr.trim()
+        );
+    }
+    let timeline = Timeline::find(&stderr)
+        .with_context(|| format!("husk run wrote no timeline: {}", stderr.trim()))?;
+    Ok(Finished {
+        timeline,
+        wall,
+        stdout: bytes,
+    })
+}
+
+/// The image of the benches.
+pub(crate) fn image(workspace: &Workspace) -> PathBuf {
+    workspace.artefacts().join("busybox.tar")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timeline;
+
+    const STDERR: &str = "converting\n{\"marks\":[{\"stage\":\"a\",\"at_us\":1,\"instructions\":5},\
+                          {\"stage\":\"b\",\"at_us\":2,\"instructions\":9}],\
+                          \"vmm\":{\"setup_cpu_us\":7000,\"private_bytes\":4096}}\n";
+
+    #[test]
+    fn timeline_is_found_among_other_lines() {
+        let timeline = Timeline::find(STDERR).unwrap();
+        assert_eq!(timeline.between("a", "b").unwrap(), 4.0);
+        assert!(timeline.between("b", "a").is_err());
+    }
+
+    #[test]
+    fn stage_that_is_missing_is_named_with_those_that_are_not() {
+        let timeline = Timeline::find(STDERR).unwrap();
+        let error = timeline.instructions("c").unwrap_err().to_string();
+        assert!(error.contains("\"c\"") && error.contains("a, b"), "{error}");
+    }
+
+    #[test]
+    fn text_without_a_timeline_gives_none() {
+        assert!(Timeline::find("husk: no\n{}\n").is_none());
+    }
+}
