@@ -6,41 +6,18 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use husk_devices::legacy::{PortBus, PortEvents};
+use husk_machine::arch::layout::SERIAL_GSI;
 use husk_machine::boot::{BootImage, Cmdline};
 use husk_machine::interp;
-use husk_machine::kvm::{Bus, KvmVm, PortDevice};
+use husk_machine::kvm::{Bus, KvmVm};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-
-/// Line status register: transmitter empty.
-const LINE_STATUS: u8 = 5;
-const TRANSMITTER_EMPTY: u8 = 0x60;
-
-/// A serial port that only sends.
-struct Console;
-
-impl PortDevice for Console {
-    fn read(&self, offset: u8) -> u8 {
-        if offset == LINE_STATUS {
-            TRANSMITTER_EMPTY
-        } else {
-            0
-        }
-    }
-
-    fn write(&self, offset: u8, value: u8) {
-        if offset == 0 {
-            // A console that is gone is no reason to end the guest.
-            let _ = io::stderr().write_all(&[value]);
-        }
-    }
-}
 
 fn hash(path: &str) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| path.to_owned())?;
@@ -82,7 +59,12 @@ fn main() -> Result<()> {
         &cmdline,
     )?;
     let mut bus = Bus::new();
-    bus.set_serial(Arc::new(Console));
+    let events = PortEvents {
+        on_line: Box::new(|line| eprintln!("{line}")),
+        on_reset: Box::new(|| {}),
+    };
+    let serial_line = Arc::new(vm.irq_line(SERIAL_GSI)?);
+    bus.set_ports(Arc::new(PortBus::new(serial_line, events)));
     let (sender, events) = mpsc::channel();
     let setup = begin.elapsed();
     let vcpus = vm.spawn_vcpus(&Arc::new(bus), &sender)?;

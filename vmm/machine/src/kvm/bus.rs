@@ -3,27 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use husk_devices::legacy::PortBus;
 use husk_devices::virtio::MmioHandler;
 
 use super::error::VmError;
 use crate::arch::layout;
 
-/// First port of COM1.
-const COM1: u16 = 0x3f8;
-/// Number of its registers.
-const COM1_PORTS: u16 = 8;
 /// Status and command port of the keyboard controller.
 const I8042_COMMAND: u16 = 0x64;
 /// Pulse the reset line.
 const I8042_RESET: u8 = 0xfe;
-
-/// A device with byte-wide registers behind ports.
-pub trait PortDevice: Send + Sync {
-    /// Read the register at `offset`.
-    fn read(&self, offset: u8) -> u8;
-    /// Write the register at `offset`.
-    fn write(&self, offset: u8, value: u8);
-}
 
 /// What a write to a port asks of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +33,14 @@ struct MmioRange {
 #[derive(Default)]
 pub struct Bus {
     ranges: Vec<MmioRange>,
-    serial: Option<Arc<dyn PortDevice>>,
+    ports: Option<Arc<PortBus>>,
 }
 
 impl fmt::Debug for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bus")
             .field("ranges", &self.ranges.len())
-            .field("serial", &self.serial.is_some())
+            .field("ports", &self.ports)
             .finish()
     }
 }
@@ -88,9 +77,9 @@ impl Bus {
         Ok(())
     }
 
-    /// Connect COM1.
-    pub fn set_serial(&mut self, serial: Arc<dyn PortDevice>) {
-        self.serial = Some(serial);
+    /// Connect the legacy ports.
+    pub fn set_ports(&mut self, ports: Arc<PortBus>) {
+        self.ports = Some(ports);
     }
 
     fn find(&self, address: u64, length: usize) -> Option<(&MmioRange, u64)> {
@@ -115,38 +104,24 @@ impl Bus {
         }
     }
 
-    /// A guest's `in`, or `ins` with several bytes from one port.
+    /// A guest's `in`. Without ports everything reads as all ones.
     pub fn port_read(&self, port: u16, data: &mut [u8]) {
-        match (port, &self.serial) {
-            // Both buffers empty: whoever waits for that before a reset goes on.
-            (I8042_COMMAND, _) => data.fill(0),
-            (COM1.., Some(serial)) if port < COM1 + COM1_PORTS => {
-                for byte in data {
-                    *byte = serial.read(serial_register(port));
-                }
-            }
-            _ => data.fill(0xff),
+        match &self.ports {
+            Some(ports) => ports.read(port, data),
+            None => data.fill(0xff),
         }
     }
 
-    /// A guest's `out`, or `outs` with several bytes to one port.
+    /// A guest's `out`. The reset line is the machine's own: it works without ports too.
     pub fn port_write(&self, port: u16, data: &[u8]) -> PortEffect {
-        match (port, &self.serial) {
-            (I8042_COMMAND, _) if data.contains(&I8042_RESET) => return PortEffect::Reset,
-            (COM1.., Some(serial)) if port < COM1 + COM1_PORTS => {
-                for byte in data {
-                    serial.write(serial_register(port), *byte);
-                }
-            }
-            _ => {}
+        if let Some(ports) = &self.ports {
+            ports.write(port, data);
+        }
+        if port == I8042_COMMAND && data.first() == Some(&I8042_RESET) {
+            return PortEffect::Reset;
         }
         PortEffect::None
     }
-}
-
-/// Register of COM1 behind `port`, which is one of its ports.
-fn serial_register(port: u16) -> u8 {
-    port.to_le_bytes()[0] & 7
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod vcpu;
 mod vcpus;
 mod vm;
 
-pub use bus::{Bus, PortDevice, PortEffect};
+pub use bus::{Bus, PortEffect};
 pub use error::VmError;
 pub use irq::IrqLine;
 pub use vcpu::VcpuEvent;

@@ -3,9 +3,10 @@
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};
 
-use husk_devices::virtio::MmioHandler;
+use husk_devices::legacy::{PortBus, PortEvents};
+use husk_devices::virtio::{InterruptLine, MmioHandler};
 
-use super::{Bus, PortDevice, PortEffect};
+use super::{Bus, PortEffect};
 use crate::arch::layout::{MMIO_END, MMIO_SLOT_BYTES, MMIO_START};
 
 /// Answers every load with its own number and the offset; remembers stores.
@@ -45,18 +46,19 @@ impl MmioHandler for Numbered {
     fn resume(&self) {}
 }
 
-/// Each register reads as its number plus 0x40; remembers writes.
-#[derive(Default)]
-struct Port(Mutex<Vec<(u8, u8)>>);
+/// A line that leads nowhere.
+struct NoLine;
 
-impl PortDevice for Port {
-    fn read(&self, offset: u8) -> u8 {
-        0x40 + offset
-    }
+impl InterruptLine for NoLine {
+    fn pulse(&self) {}
+}
 
-    fn write(&self, offset: u8, value: u8) {
-        self.0.lock().unwrap().push((offset, value));
-    }
+fn ports() -> Arc<PortBus> {
+    let events = PortEvents {
+        on_line: Box::new(|_| {}),
+        on_reset: Box::new(|| {}),
+    };
+    Arc::new(PortBus::new(Arc::new(NoLine), events))
 }
 
 fn slot(number: u64) -> u64 {
@@ -131,30 +133,26 @@ fn overlapping_or_misplaced_range_is_refused() {
 }
 
 #[test]
-fn serial_ports_are_registers() {
-    let port = Arc::new(Port::default());
+fn console_gets_what_is_written_to_its_port() {
+    let ports = ports();
     let mut bus = Bus::new();
-    bus.set_serial(Arc::clone(&port) as Arc<dyn PortDevice>);
-    let mut data = [0];
-    bus.port_read(0x3fd, &mut data);
-    assert_eq!(data, [0x45]);
-    assert_eq!(bus.port_write(0x3f8, b"ok"), PortEffect::None);
-    assert_eq!(*port.0.lock().unwrap(), [(0, b'o'), (0, b'k')]);
-    for outside in [0x3f7, 0x400] {
-        bus.port_read(outside, &mut data);
-        assert_eq!(data, [0xff]);
+    bus.set_ports(Arc::clone(&ports));
+    for byte in b"ok" {
+        assert_eq!(bus.port_write(0x3f8, &[*byte]), PortEffect::None);
     }
+    assert_eq!(ports.console().text(), "ok");
 }
 
 #[test]
 fn only_the_reset_command_resets() {
-    let bus = Bus::new();
-    assert_eq!(bus.port_write(0x64, &[0xfe]), PortEffect::Reset);
-    assert_eq!(bus.port_write(0x64, &[0xd1]), PortEffect::None);
-    assert_eq!(bus.port_write(0x60, &[0xfe]), PortEffect::None);
-    let mut status = [0xff];
-    bus.port_read(0x64, &mut status);
-    assert_eq!(status, [0]);
+    let mut with_ports = Bus::new();
+    with_ports.set_ports(ports());
+    for bus in [Bus::new(), with_ports] {
+        assert_eq!(bus.port_write(0x64, &[0xfe]), PortEffect::Reset);
+        assert_eq!(bus.port_write(0x64, &[0xd1]), PortEffect::None);
+        assert_eq!(bus.port_write(0x64, &[]), PortEffect::None);
+        assert_eq!(bus.port_write(0x60, &[0xfe]), PortEffect::None);
+    }
 }
 
 #[test]
