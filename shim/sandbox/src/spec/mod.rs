@@ -1,7 +1,21 @@
 //! From an image and what a person asked for to an OCI runtime specification and the machine that fits it.
 //!
-//! Called by the sandbox; pure functions over [`crate::images`] types.
+//! `container` is the door; `command`, `environment` and `user` each follow Docker's rules for one thing, `defaults` is
+//! what every container gets, `shape` sizes the machine. Called by the sandbox. Pure functions over
+//! [`crate::images`] types: the caller's environment comes as a function, nothing is read from disk.
 
+mod command;
+mod container;
+mod defaults;
+mod environment;
+mod error;
 mod options;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod user;
 
+pub use container::container;
+pub use error::SpecError;
 pub use options::{EnvOption, RunOptions, Shape};
+pub use shape::shape;

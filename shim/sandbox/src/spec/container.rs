@@ -1,0 +1,148 @@
+//! The specification of one container.
+
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Spec;
+use serde_json::{Map, Value, json};
+
+use super::command::command;
+use super::defaults::{self, Privilege};
+use super::environment::environment;
+use super::error::SpecError;
+use super::options::RunOptions;
+use super::user::identity;
+use crate::images::{Accounts, ImageConfig, ImageSource};
+
+const VERSION: &str = "1.0.2";
+/// Period of the CPU limit, in microseconds (the kernel's default).
+const CPU_PERIOD_US: u64 = 100_000;
+/// The kernel takes no quota below 1 ms a period.
+const MIN_CPU_MILLIS: u32 = 10;
+/// More CPUs than a machine can have.
+const MAX_CPU_MILLIS: u32 = 32_000;
+/// Docker's least: below that, no program starts.
+const MIN_MEMORY_BYTES: u64 = 6 << 20;
+const MAX_MEMORY_BYTES: u64 = 4 << 40;
+const MAX_HOSTNAME_BYTES: usize = 63;
+
+/// The specification for an image and what was asked. `inherited` looks into the caller's own environment.
+///
+/// A bundle brings its own: options that would change it are refused; only its host name is filled in when missing.
+///
+/// # Errors
+/// What was asked cannot be: each error names it.
+pub fn container(
+    source: &ImageSource,
+    accounts: &Accounts,
+    options: &RunOptions,
+    inherited: &dyn Fn(&str) -> Option<String>,
+) -> Result<Spec, SpecError> {
+    hostname(&options.hostname)?;
+    let none = ImageConfig::default();
+    let image = match source {
+        ImageSource::Bundle(spec) => return bundle(spec, options),
+        ImageSource::Oci(config) => config.as_ref(),
+        ImageSource::RootFs => &none,
+    };
+    let user = identity(options.user.as_deref().unwrap_or(&image.user), accounts)?;
+    let privilege = if user.uid == 0 {
+        Privilege::Root
+    } else {
+        Privilege::User
+    };
+    let spec = json!({
+        "ociVersion": VERSION,
+        "root": {"path": "rootfs", "readonly": options.read_only},
+        "hostname": options.hostname,
+        "process": {
+            "terminal": options.terminal,
+            "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups},
+            "args": command(image, options)?,
+            "env": environment(image, options, &user.home, inherited)?,
+            "cwd": working_dir(image, options)?,
+            "capabilities": defaults::capabilities(privilege),
+            "noNewPrivileges": false,
+        },
+        "mounts": defaults::mounts(),
+        "linux": defaults::linux(&resources(options)?),
+    });
+    Ok(serde_json::from_value(spec)?)
+}
+
+fn bundle(spec: &Spec, options: &RunOptions) -> Result<Spec, SpecError> {
+    let given = [
+        ("a command", !options.args.is_empty()),
+        ("--entrypoint", options.entrypoint.is_some()),
+        ("--env", !options.env.is_empty()),
+        ("--user", options.user.is_some()),
+        ("--workdir", options.working_dir.is_some()),
+        ("--read-only", options.read_only),
+        ("--cpus", options.cpu_millis.is_some()),
+        ("--memory", options.memory_bytes.is_some()),
+    ];
+    if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+        return Err(SpecError::BundleOption(name));
+    }
+    let mut spec = spec.clone();
+    if spec.hostname().is_none() {
+        spec.set_hostname(Some(options.hostname.clone()));
+    }
+    Ok(spec)
+}
+
+fn hostname(name: &str) -> Result<(), SpecError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let length = (1..=MAX_HOSTNAME_BYTES).contains(&name.len());
+    if !length || !name.bytes().all(fits) || name.starts_with(['-', '.']) {
+        return Err(SpecError::Hostname(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// The caller's must be absolute; an image's relative one counts from the root, as with Docker.
+fn working_dir(image: &ImageConfig, options: &RunOptions) -> Result<PathBuf, SpecError> {
+    let dir = match &options.working_dir {
+        Some(dir) if !dir.starts_with('/') => return Err(SpecError::WorkingDir(dir.into())),
+        Some(dir) => PathBuf::from(dir),
+        None => Path::new("/").join(&image.working_dir),
+    };
+    if dir.to_string_lossy().contains('\0') {
+        return Err(SpecError::WorkingDir(dir));
+    }
+    Ok(dir)
+}
+
+fn resources(options: &RunOptions) -> Result<Value, SpecError> {
+    let mut resources = Map::new();
+    resources.insert(
+        "devices".to_owned(),
+        json!([{"allow": false, "access": "rwm"}]),
+    );
+    if let Some(millis) = options.cpu_millis {
+        if !(MIN_CPU_MILLIS..=MAX_CPU_MILLIS).contains(&millis) {
+            let (min, max) = (MIN_CPU_MILLIS.into(), MAX_CPU_MILLIS.into());
+            return Err(SpecError::Cpus {
+                given: millis.into(),
+                min,
+                max,
+            });
+        }
+        let quota = u64::from(millis) * CPU_PERIOD_US / 1000;
+        resources.insert(
+            "cpu".to_owned(),
+            json!({"quota": quota, "period": CPU_PERIOD_US}),
+        );
+    }
+    if let Some(bytes) = options.memory_bytes {
+        if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&bytes) {
+            let (min, max) = (MIN_MEMORY_BYTES, MAX_MEMORY_BYTES);
+            return Err(SpecError::Memory {
+                given: bytes,
+                min,
+                max,
+            });
+        }
+        resources.insert("memory".to_owned(), json!({"limit": bytes, "swap": bytes}));
+    }
+    Ok(Value::Object(resources))
+}

@@ -1,0 +1,65 @@
+//! The environment: defaults, then the image's, then the caller's; later ones win, in the place of the first.
+
+use super::error::SpecError;
+use super::options::{EnvOption, RunOptions};
+use crate::images::ImageConfig;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// `NAME=value` for each variable. `inherited` looks into the caller's own environment.
+pub(super) fn environment(
+    image: &ImageConfig,
+    options: &RunOptions,
+    home: &str,
+    inherited: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<String>, SpecError> {
+    let mut variables = Variables(Vec::new());
+    variables.set("PATH", PATH);
+    variables.set("HOSTNAME", &options.hostname);
+    if options.terminal {
+        variables.set("TERM", "xterm");
+    }
+    for entry in &image.env {
+        // An entry without a value says nothing.
+        if let Some((name, value)) = entry.split_once('=') {
+            variables.set_checked(name, value)?;
+        }
+    }
+    for option in &options.env {
+        match option {
+            EnvOption::Set(name, value) => variables.set_checked(name, value)?,
+            EnvOption::Inherit(name) => {
+                if let Some(value) = inherited(name) {
+                    variables.set_checked(name, &value)?;
+                }
+            }
+        }
+    }
+    if !variables.0.iter().any(|(name, _)| name == "HOME") {
+        variables.set("HOME", home);
+    }
+    Ok(variables
+        .0
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect())
+}
+
+struct Variables(Vec<(String, String)>);
+
+impl Variables {
+    fn set(&mut self, name: &str, value: &str) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.0.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
+    fn set_checked(&mut self, name: &str, value: &str) -> Result<(), SpecError> {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return Err(SpecError::Variable(name.to_owned()));
+        }
+        self.set(name, value);
+        Ok(())
+    }
+}

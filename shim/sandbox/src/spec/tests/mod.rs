@@ -1,0 +1,5 @@
+//! Docker's rules, row by row.
+
+mod container;
+mod shape;
+mod user;
