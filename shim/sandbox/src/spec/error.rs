@@ -26,7 +26,7 @@ pub enum SpecError {
     #[error("environment variable {0:?} has no valid name or value")]
     Variable(String),
     /// A host name that the kernel or DNS refuses.
-    #[error("host name {0:?} is not 1 to 63 letters, digits and "._-"")]
+    #[error("host name {0:?} is not 1 to 63 letters, digits, dots, dashes and underscores")]
     Hostname(String),
     /// A text that a program cannot be given.
     #[error("argument {0:?} holds a NUL byte")]
