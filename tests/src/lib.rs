@@ -1,1 +1,9 @@
-//! Shared fixture of the end-to-end tests.
+//! What the end-to-end tests share: where the artefacts are, a root file system to run, a `husk` with directories of
+//! its own, and one guest that serves many checks.
+
+#![forbid(unsafe_code)]
+
+pub mod artefacts;
+pub mod cli;
+pub mod guest;
+pub mod rootfs;

@@ -1,0 +1,91 @@
+//! Checks that share one guest: the machine boots once, every check runs containers in it, and at the end nothing may be left.
+
+mod confinement;
+mod container;
+mod streams;
+
+use std::{process::ExitCode, sync::Arc};
+
+use husk_sandbox::spec::Shape;
+use husk_tests::guest::Guest;
+use libtest_mimic::{Arguments, Trial};
+
+/// A check: it panics when it does not hold.
+type Check = fn(&Guest);
+
+const CHECKS: &[(&str, Check)] = &[
+    ("r24_exit_codes_come_back_exactly", container::exit_codes),
+    (
+        "r106_command_missing_or_not_executable_is_told_apart",
+        container::bad_commands,
+    ),
+    (
+        "r106_environment_directory_and_user_are_the_specs",
+        container::process_fields,
+    ),
+    (
+        "r44_entrypoint_is_pid_1_and_sees_nobody_else",
+        container::pid_namespace,
+    ),
+    ("r131_exec_has_its_own_code_and_output", container::exec),
+    ("r25_kill_reaches_the_process", container::kill),
+    ("r92_scratch_disk_is_limited", container::scratch_limit),
+    ("r127_streams_are_apart_and_exact", streams::apart),
+    ("r127_sixteen_mib_out_without_loss", streams::bulk_out),
+    ("sixteen_mib_in_without_loss", streams::bulk_in),
+    ("lost_stream_is_taken_up_again", streams::taken_up_again),
+    ("r11_vmm_is_confined", confinement::vmm_process),
+    (
+        "control_socket_opens_again_and_pauses",
+        confinement::control_socket,
+    ),
+    ("t8_container_reaches_nobody_by_vsock", confinement::vsock),
+    ("image_disk_cannot_be_written", confinement::image_disk),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    if std::env::var_os("HUSK_SKIP_KVM").is_some_and(|value| value == "1") {
+        eprintln!("left out: HUSK_SKIP_KVM=1");
+        return ExitCode::SUCCESS;
+    }
+    if arguments.list {
+        return libtest_mimic::run(&arguments, Vec::new()).exit_code();
+    }
+    // The figures of one check would hold those of its neighbours.
+    arguments.test_threads = Some(1);
+    let guest = match Guest::boot(Shape {
+        vcpus: 1,
+        memory_mib: 512,
+    }) {
+        Ok(guest) => Arc::new(guest),
+        Err(error) => {
+            eprintln!("the shared guest does not boot: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trial = |(name, check): &(&'static str, Check)| {
+        let (guest, check) = (Arc::clone(&guest), *check);
+        Trial::test(*name, move || {
+            check(&guest);
+            Ok(())
+        })
+    };
+    let conclusion = libtest_mimic::run(&arguments, CHECKS.iter().map(trial).collect());
+    let code = conclusion.exit_code();
+    match Arc::try_unwrap(guest).map(Guest::end) {
+        Ok(Ok((_, left))) if left.is_empty() => code,
+        Ok(Ok((_, left))) => {
+            eprintln!("left behind: {left:?}");
+            ExitCode::FAILURE
+        }
+        Ok(Err(error)) => {
+            eprintln!("the shared guest does not end: {error:#}");
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            eprintln!("a check still holds the shared guest");
+            ExitCode::FAILURE
+        }
+    }
+}
