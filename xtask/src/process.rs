@@ -1,7 +1,7 @@
 //! Running other programs: quietly, aloud, or with progress and a log.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write, pipe};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::paths::Workspace;
 use crate::progress::Progress;
 
 /// Lines of a failed step's log that are shown.
-const TAIL: usize = 40;
+const TAIL: usize = 80;
 
 /// Runs with the caller's stdin, stdout and stderr.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -40,6 +41,26 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("{name} failed: {}: {}", out.status, stderr.trim());
     }
     String::from_utf8(out.stdout).with_context(|| format!("{name} wrote what is no utf-8"))
+}
+
+/// Runs a long step of the build or the tests: its output goes to `target/xtask/NAME.log`, progress to the caller's stderr.
+pub(crate) fn run_step(
+    workspace: &Workspace,
+    name: &str,
+    command: &mut Command,
+    mut look: impl FnMut(&str),
+) -> Result<()> {
+    let dir = workspace.target.join("xtask");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let log = dir.join(format!("{}.log", name.replace(' ', "-")));
+    fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
+    let mut progress = Progress::begin(name);
+    let result = run_logged(command, &log, &mut progress, |line| {
+        look(line);
+        line.trim().to_owned()
+    });
+    progress.clear();
+    result
 }
 
 /// Runs with stdout and stderr in a log file; each line is also given to `describe`, which makes the progress text of it.

@@ -57,6 +57,13 @@ impl Progress {
         }
     }
 
+    /// Takes the rewritten line away.
+    pub(crate) fn clear(&self) {
+        if self.live {
+            eprint!("\r\x1b[K");
+        }
+    }
+
     /// Ends the step with its duration.
     pub(crate) fn end(self, text: &str) {
         if self.live {

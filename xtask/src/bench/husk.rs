@@ -1,5 +1,6 @@
 //! One run of the real `husk run`, with its timeline.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use serde::Deserialize;
 
 use crate::paths::Workspace;
 
-/// What `husk run --timeline=json` writes to stderr.
+/// What `husk run --timeline=json` writes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Timeline {
     marks: Vec<Mark>,
@@ -42,12 +43,8 @@ pub(crate) struct Finished {
 }
 
 impl Timeline {
-    /// The last timeline among the lines of stderr.
-    fn find(stderr: &str) -> Option<Self> {
-        stderr
-            .lines()
-            .rev()
-            .find_map(|line| serde_json::from_str(line).ok())
+    fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).with_context(|| format!("no timeline: {}", text.trim()))
     }
 
     /// Guest-kernel instructions when a stage was reached.
@@ -94,17 +91,13 @@ fn float(count: u64) -> f64 {
 
 /// Runs a command in the busybox image, 256 MiB, 1 vCPU.
 pub(crate) fn run(workspace: &Workspace, command: &[&str]) -> Result<Finished> {
+    let dir = workspace.target.join("bench");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let file = dir.join("timeline.json");
     let begun = Instant::now();
     let mut child = Command::new(workspace.artefacts().join("husk"))
-        .args([
-            "run",
-            "--rm",
-            "--timeline=json",
-            "--memory",
-            "256m",
-            "--cpus",
-            "1",
-        ])
+        .args(["run", "--rm", "--timeline=json", "--timeline-file"])
+        .arg(&file)
         .arg(image(workspace))
         .arg("--")
         .args(command)
@@ -128,8 +121,9 @@ pub(crate) fn run(workspace: &Workspace, command: &[&str]) -> Result<Finished> {
             stderr.trim()
         );
     }
-    let timeline = Timeline::find(&stderr)
-        .with_context(|| format!("husk run wrote no timeline: {}", stderr.trim()))?;
+    let text = fs::read_to_string(&file)
+        .with_context(|| format!("husk run wrote no {}", file.display()))?;
+    let timeline = Timeline::read(&text)?;
     Ok(Finished {
         timeline,
         wall,
@@ -146,26 +140,27 @@ pub(crate) fn image(workspace: &Workspace) -> PathBuf {
 mod tests {
     use super::Timeline;
 
-    const STDERR: &str = "converting\n{\"marks\":[{\"stage\":\"a\",\"at_us\":1,\"instructions\":5},\
+    const TEXT: &str = "{\"marks\":[{\"stage\":\"a\",\"at_us\":1,\"instructions\":5},\
                           {\"stage\":\"b\",\"at_us\":2,\"instructions\":9}],\
                           \"vmm\":{\"setup_cpu_us\":7000,\"private_bytes\":4096}}\n";
 
     #[test]
-    fn timeline_is_found_among_other_lines() {
-        let timeline = Timeline::find(STDERR).unwrap();
+    fn instructions_between_stages_are_counted() {
+        let timeline = Timeline::read(TEXT).unwrap();
         assert_eq!(timeline.between("a", "b").unwrap(), 4.0);
         assert!(timeline.between("b", "a").is_err());
     }
 
     #[test]
     fn stage_that_is_missing_is_named_with_those_that_are_not() {
-        let timeline = Timeline::find(STDERR).unwrap();
+        let timeline = Timeline::read(TEXT).unwrap();
         let error = timeline.instructions("c").unwrap_err().to_string();
         assert!(error.contains("\"c\"") && error.contains("a, b"), "{error}");
     }
 
     #[test]
-    fn text_without_a_timeline_gives_none() {
-        assert!(Timeline::find("husk: no\n{}\n").is_none());
+    fn text_that_is_no_timeline_is_refused() {
+        assert!(Timeline::read("husk: no\n").is_err());
+        assert!(Timeline::read("{}").is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::tests::{self, Count};
 use super::{layers, sizes};
@@ -79,7 +79,8 @@ fn cargo_in(workspace: &Workspace, arguments: &[&str]) -> Command {
 /// What is said about the text alone.
 fn uncompiled(workspace: &Workspace, tally: &mut Tally) {
     tally.stage("format", |_| {
-        process::output(&mut cargo_in(workspace, &["fmt", "--all", "--check"])).map(drop)
+        let mut fmt = cargo_in(workspace, &["fmt", "--all", "--check"]);
+        process::run_step(workspace, "format", &mut fmt, |_| {}).context("cargo fmt --all")
     });
     tally.stage("layers", |_| layers::check(workspace));
     tally.stage("sizes", |_| sizes::check(workspace));
@@ -94,12 +95,11 @@ pub(crate) fn without_guest(workspace: &Workspace, tally: &mut Tally) {
             "clippy",
             "--workspace",
             "--all-targets",
-            "--quiet",
             "--",
             "-D",
             "warnings",
         ];
-        process::run(&mut cargo(&lint))
+        process::run_step(workspace, "clippy", &mut cargo(&lint), |_| {})
     });
     let but_e2e = ["--workspace", "--exclude", "husk-tests"];
     tally.stage("tests", |count| {
@@ -110,6 +110,7 @@ pub(crate) fn without_guest(workspace: &Workspace, tally: &mut Tally) {
                 "--no-tests=pass",
                 "--no-fail-fast",
                 "--status-level=fail",
+                "--failure-output=final",
             ]
         } else {
             &["test", "--lib", "--bins", "--tests", "--no-fail-fast"]
@@ -118,6 +119,6 @@ pub(crate) fn without_guest(workspace: &Workspace, tally: &mut Tally) {
     });
     tally.stage("doc tests", |count| {
         let run = ["test", "--doc", "--no-fail-fast"];
-        tests::run(workspace, "doc-tests", cargo(&run).args(but_e2e), count)
+        tests::run(workspace, "doc tests", cargo(&run).args(but_e2e), count)
     });
 }

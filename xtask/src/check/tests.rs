@@ -1,15 +1,13 @@
 //! Running cargo's tests and counting what they say.
 
 use std::fmt;
-use std::fs;
 use std::ops::AddAssign;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::paths::Workspace;
 use crate::process;
-use crate::progress::Progress;
 
 /// Numbers of tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,17 +45,7 @@ pub(crate) fn run(
     command: &mut Command,
     count: &mut Count,
 ) -> Result<()> {
-    let dir = workspace.target.join("xtask");
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let log = dir.join(format!("{name}.log"));
-    fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
-    let mut progress = Progress::begin(name);
-    let result = process::run_logged(command, &log, &mut progress, |line| {
-        *count += count_tests(line);
-        line.trim().to_owned()
-    });
-    progress.end(&count.to_string());
-    result
+    process::run_step(workspace, name, command, |line| *count += count_tests(line))
 }
 
 /// What one line of `cargo test` or `cargo nextest` adds to the count.

@@ -30,15 +30,14 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Flavour> {
 /// Builds the programs of the host and puts them among the artefacts.
 pub(crate) fn programs(workspace: &Workspace) -> Result<()> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet", "--release"]);
+    cargo.args(["build", "--release"]);
     for (package, _) in PROGRAMS {
         cargo.args(["--package", package]);
     }
-    process::run(
-        cargo
-            .current_dir(&workspace.root)
-            .env("CARGO_TARGET_DIR", &workspace.target),
-    )?;
+    let cargo = cargo
+        .current_dir(&workspace.root)
+        .env("CARGO_TARGET_DIR", &workspace.target);
+    process::run_step(workspace, "programs", cargo, |_| {})?;
     for (_, program) in PROGRAMS {
         let built = workspace.target.join("release").join(program);
         install(&built, &workspace.artefacts(), program)?;

@@ -28,14 +28,17 @@ pub(crate) fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     if !cargo_home.is_empty() {
         flags.push(format!("--remap-path-prefix={cargo_home}=/cargo"));
     }
-    process::run(
+    process::run_step(
+        workspace,
+        package,
         Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--package", package])
+            .args(["build", "--release", "--package", package])
             .args(["--target", host::MUSL])
             .current_dir(&workspace.root)
             .env("CARGO_TARGET_DIR", &workspace.target)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .env_remove("RUSTFLAGS"),
+        |_| {},
     )?;
     let program = workspace
         .target
