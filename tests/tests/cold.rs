@@ -22,7 +22,7 @@ fn signal(pid: u32, name: &str) {
 #[test]
 fn r1_oci_image_runs_on_a_kernel_of_its_own() {
     let bench = Bench::new().unwrap();
-    let image = artefacts::file("busybox-oci.tar").unwrap();
+    let image = artefacts::file("busybox.tar").unwrap();
     let timeline = bench.path().join("timeline.json");
     let script = "uname -r; hostname; pwd; echo $COLOUR; id -u; id -g; cat; echo gone >&2; exit 7";
     let words = [

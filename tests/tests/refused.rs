@@ -38,7 +38,7 @@ fn run_file_that_is_no_image_names_it() {
 #[test]
 fn run_truncated_layout_names_it() {
     let bench = Bench::new().unwrap();
-    let whole = fs::read(artefacts::file("busybox-oci.tar").unwrap()).unwrap();
+    let whole = fs::read(artefacts::file("busybox.tar").unwrap()).unwrap();
     let file = bench.path().join("short.tar");
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     let output = bench.run(&["run", file.to_str().unwrap(), "true"]).unwrap();
