@@ -1,5 +1,6 @@
 //! What a look at the host found, for people and for programs.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -61,4 +62,67 @@ pub enum Status {
     Warn,
     /// No machine runs until this is fixed.
     Fail,
+}
+
+impl Report {
+    /// Whether machines can run.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.checks.iter().all(|check| check.status != Status::Fail)
+    }
+}
+
+/// A table for people; a fix stands below what it fixes.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self
+            .checks
+            .iter()
+            .map(|check| check.name.len())
+            .max()
+            .unwrap_or(0);
+        for check in &self.checks {
+            let mark = match check.status {
+                Status::Ok => "ok",
+                Status::Warn => "warn",
+                Status::Fail => "FAIL",
+            };
+            writeln!(f, "{mark:<4}  {:<width$}  {}", check.name, check.found)?;
+            if let Some(fix) = &check.fix {
+                writeln!(f, "{:<4}  {:<width$}  fix: {fix}", "", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Check {
+    /// Everything is as it should be.
+    pub(super) fn ok(name: &str, found: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            status: Status::Ok,
+            found: found.into(),
+            fix: None,
+        }
+    }
+
+    /// It works, but could be better.
+    pub(super) fn warn(name: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (found, fix) = (found.into(), Some(fix.into()));
+        Self {
+            name: name.to_owned(),
+            status: Status::Warn,
+            found,
+            fix,
+        }
+    }
+
+    /// Nothing runs until this is fixed.
+    pub(super) fn fail(name: &str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            status: Status::Fail,
+            ..Self::warn(name, found, fix)
+        }
+    }
 }
