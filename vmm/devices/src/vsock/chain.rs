@@ -13,6 +13,7 @@ const MAX_DESCRIPTORS: usize = 128;
 pub(crate) struct Slices<'m> {
     pieces: Vec<VolatileSlice<'m>>,
     len: usize,
+    descriptors: u16,
 }
 
 impl<'m> Slices<'m> {
@@ -29,6 +30,7 @@ impl<'m> Slices<'m> {
                 return None;
             }
             all.push_range(mem, descriptor.addr(), descriptor.len(), access)?;
+            all.descriptors = all.descriptors.saturating_add(1);
         }
         Some(all)
     }
@@ -105,6 +107,8 @@ impl<'m> Slices<'m> {
 #[derive(Debug)]
 pub(crate) struct TxPacket<'m> {
     pub(crate) header: Header,
+    /// Descriptors that the driver gets back with the packet.
+    pub(crate) descriptors: u16,
     /// Exactly `header.len` bytes, or `None` when the chain is shorter than its header says.
     pub(crate) payload: Option<Slices<'m>>,
 }
@@ -124,7 +128,11 @@ impl<'m> TxPacket<'m> {
         let header = Header::parse(&bytes);
         let len = usize::try_from(header.len).ok()?;
         let payload = (len <= body.len()).then(|| body.split(len).0);
-        Some(Self { header, payload })
+        Some(Self {
+            header,
+            descriptors: all.descriptors,
+            payload,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use virtio_bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
 use virtio_queue::{Queue, QueueOwnedT, QueueT};
 use vm_memory::{Bytes, GuestMemoryMmap};
 
-use super::chain::{RxBuffer, TxPacket};
+use super::chain::{RxBuffer, Slices, TxPacket};
 use super::config::{Doorbell, VsockConfig, VsockState};
 use super::error::VsockError;
 use super::muxer::Muxer;
@@ -45,23 +45,31 @@ pub struct Vsock {
     completed: Completed,
 }
 
-/// Transmit buffers that were given back without an interrupt. The driver only frees memory with them and
-/// looks at this ring whenever the device interrupts, so most of these interrupts would cost an interpreted
-/// guest thousands of instructions for nothing.
+/// Transmit descriptors that were given back without an interrupt. The driver only frees memory with them
+/// and looks at this ring whenever the device interrupts, so most of these interrupts would cost an
+/// interpreted guest thousands of instructions for nothing.
 #[derive(Debug, Default)]
 struct Completed {
-    chains: u16,
+    descriptors: u16,
     bytes: usize,
 }
 
 impl Completed {
-    /// A Linux packet has up to 18 descriptors of 64, so the driver never runs dry below this.
-    const MAX_CHAINS: u16 = 8;
     /// What the driver may be kept from freeing.
     const MAX_BYTES: usize = 256 * 1024;
 
-    fn is_due(&self) -> bool {
-        self.chains >= Self::MAX_CHAINS || self.bytes >= Self::MAX_BYTES
+    fn add(&mut self, packet: Option<&TxPacket<'_>>) {
+        // Of a chain that is no packet nobody knows how long the driver thinks it is.
+        let descriptors = packet.map_or(u16::MAX, |packet| packet.descriptors);
+        let payload = packet.and_then(|packet| packet.payload.as_ref());
+        self.descriptors = self.descriptors.saturating_add(descriptors);
+        self.bytes = self.bytes.saturating_add(payload.map_or(0, Slices::len));
+    }
+
+    /// Linux waits for this interrupt when a packet finds no room, and its largest packets have 18
+    /// descriptors: three quarters of the ring always have to be free.
+    fn is_due(&self, ring_size: u16) -> bool {
+        self.descriptors > 0 && (self.descriptors >= ring_size / 4 || self.bytes >= Self::MAX_BYTES)
     }
 }
 
@@ -101,13 +109,12 @@ impl Vsock {
                 continue;
             };
             let head = chain.head_index();
-            if let Some(packet) = TxPacket::parse(mem, chain) {
-                self.muxer.on_packet(&packet);
-                let len = packet.payload.map_or(0, |payload| payload.len());
-                self.completed.bytes = self.completed.bytes.saturating_add(len);
+            let packet = TxPacket::parse(mem, chain);
+            if let Some(packet) = &packet {
+                self.muxer.on_packet(packet);
             }
             tx.add_used(mem, head, 0).map_err(broken)?;
-            self.completed.chains = self.completed.chains.saturating_add(1);
+            self.completed.add(packet.as_ref());
         }
         self.muxer.wake();
         Ok(())
@@ -212,7 +219,8 @@ impl Vsock {
                 .needs_notification(mem)
                 .map_err(|error| broken(RX, &error))?;
         }
-        if self.completed.is_due() || (*rings.interrupt && self.completed.chains > 0) {
+        if self.completed.is_due(tx.size()) || (*rings.interrupt && self.completed.descriptors > 0)
+        {
             self.completed = Completed::default();
             *rings.interrupt |= tx
                 .needs_notification(mem)

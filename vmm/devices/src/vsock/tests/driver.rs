@@ -169,6 +169,29 @@ impl Driver {
         self.backlog.push_back((header, payload.to_vec()));
     }
 
+    /// Puts a packet into the ring whose payload has a descriptor for every `size` bytes, header apart. The
+    /// ring has to be idle.
+    pub(super) fn send_in_pieces(&mut self, header: &Header, payload: &[u8], size: usize) {
+        let next = u16::try_from(VRING_DESC_F_NEXT).unwrap();
+        let at = self.scratch(&[&header.encode()[..], payload].concat());
+        let len = u32::try_from(HEADER_LEN).unwrap();
+        self.tx
+            .descriptor(&self.mem, 0, Descriptor::new(at, len, next, 1));
+        let mut at = at + u64::from(len);
+        let last = payload.chunks(size).count() - 1;
+        for (index, piece) in payload.chunks(size).enumerate() {
+            let len = u32::try_from(piece.len()).unwrap();
+            let flags = if index == last { 0 } else { next };
+            let index = u16::try_from(index).unwrap() + 1;
+            self.tx
+                .descriptor(&self.mem, index, Descriptor::new(at, len, flags, index + 1));
+            at += u64::from(len);
+        }
+        self.tx.make_available(&self.mem, 0);
+        // Comes back with the used ring; not to be had twice.
+        self.free_tx.retain(|slot| *slot != 0);
+    }
+
     fn put_packets(&mut self) {
         let next = u16::try_from(VRING_DESC_F_NEXT).unwrap();
         while !self.backlog.is_empty() {

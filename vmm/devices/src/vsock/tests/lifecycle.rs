@@ -127,3 +127,34 @@ fn held_client_that_writes_early_keeps_its_bytes() {
     assert_eq!(line(&client), format!("OK {}\n", request.src_port));
     assert_eq!(machine.packet().1, b"early");
 }
+
+#[test]
+fn payload_in_many_pieces_is_put_together_and_its_descriptors_come_back() {
+    let mut machine = Machine::ready();
+    let (mut client, stream) = machine.open(1024);
+    let payload: Vec<u8> = (0..=255).cycle().take(17 * 1000).collect();
+    for _ in 0..3 {
+        let before = machine.driver.interrupts;
+        let header = stream.header(op::RW, payload.len(), 0);
+        machine.driver.send_in_pieces(&header, &payload, 1000);
+        machine.driver.kick(&mut machine.device).unwrap();
+        // Three such packets fill the ring: Linux could not send a fourth and would wait for this.
+        assert_eq!(machine.driver.interrupts, before + 1);
+        let mut bytes = vec![0; payload.len()];
+        client.read_exact(&mut bytes).unwrap();
+        assert!(bytes == payload);
+    }
+}
+
+#[test]
+fn small_packets_of_the_guest_bring_few_interrupts() {
+    let mut machine = Machine::ready();
+    let (mut client, stream) = machine.open(1024);
+    let before = machine.driver.interrupts;
+    for _ in 0..64 {
+        machine.send(&stream.header(op::RW, 4, 0), b"ping");
+        machine.driver.kick(&mut machine.device).unwrap();
+    }
+    assert_eq!(machine.driver.interrupts - before, 8);
+    client.read_exact(&mut [0; 256]).unwrap();
+}
