@@ -15,7 +15,7 @@ use husk_devices::legacy::{PortBus, PortEvents};
 use husk_machine::arch::layout::SERIAL_GSI;
 use husk_machine::boot::{BootImage, Cmdline};
 use husk_machine::interp;
-use husk_machine::kvm::{Bus, KvmVm};
+use husk_machine::kvm::{Bus, EventSink, KvmVm};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -67,7 +67,8 @@ fn main() -> Result<()> {
     bus.set_ports(Arc::new(PortBus::new(serial_line, events)));
     let (sender, events) = mpsc::channel();
     let setup = begin.elapsed();
-    let vcpus = vm.spawn_vcpus(&Arc::new(bus), &sender)?;
+    let sink: EventSink = Arc::new(move |event| drop(sender.send(event)));
+    let vcpus = vm.spawn_vcpus(&Arc::new(bus), &sink)?;
     let event = events.recv()?;
     let elapsed = begin.elapsed();
     let report = json!({

@@ -5,5 +5,6 @@ pub mod arch;
 pub mod boot;
 pub mod interp;
 pub mod kvm;
+pub mod machine;
 pub mod process;
 pub mod sys;

@@ -13,5 +13,5 @@ pub use bus::{Bus, PortEffect};
 pub use error::VmError;
 pub use irq::IrqLine;
 pub use vcpu::VcpuEvent;
-pub use vcpus::Vcpus;
+pub use vcpus::{EventSink, Vcpus};
 pub use vm::{KvmVm, MAX_VCPUS};

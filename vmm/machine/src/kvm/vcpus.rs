@@ -1,7 +1,6 @@
 //! All vCPUs of a running machine, a thread each, and the gate at which they stop.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -15,6 +14,9 @@ use super::vcpu::{Step, Vcpu, VcpuCounters, VcpuEvent};
 use super::vm::VmParts;
 use crate::interp::Completer;
 use crate::sys::{self, InstructionCounter, SysError};
+
+/// Where a vCPU thread says what ends the machine. Called at most once by each, and must not wait for a vCPU.
+pub type EventSink = Arc<dyn Fn(VcpuEvent) + Send + Sync>;
 
 /// RFLAGS.IF.
 const INTERRUPTS_ENABLED: u64 = 1 << 9;
@@ -122,7 +124,7 @@ impl Vcpus {
         parts: Arc<VmParts>,
         vcpus: Vec<(VcpuFd, Option<Completer>)>,
         bus: &Arc<Bus>,
-        events: &Sender<VcpuEvent>,
+        events: &EventSink,
     ) -> Result<Self, VmError> {
         let mut machine = Self {
             gate: Arc::new(Gate::new()),
@@ -144,7 +146,7 @@ impl Vcpus {
         fd: VcpuFd,
         completer: Option<Completer>,
         bus: &Arc<Bus>,
-        events: &Sender<VcpuEvent>,
+        events: &EventSink,
     ) -> Result<(), VmError> {
         sys::unblock_only(&fd, kick_signal())?;
         let instructions = InstructionCounter::new(&fd)?;
@@ -161,7 +163,7 @@ impl Vcpus {
             vcpu,
             gate: Arc::clone(&self.gate),
             at_pause: Arc::clone(&at_pause),
-            events: events.clone(),
+            events: Arc::clone(events),
         };
         let handle = thread::Builder::new()
             .name(format!("vcpu{id}"))
@@ -260,7 +262,7 @@ struct VcpuThread {
     vcpu: Vcpu,
     gate: Arc<Gate>,
     at_pause: Arc<AtPause>,
-    events: Sender<VcpuEvent>,
+    events: EventSink,
 }
 
 impl VcpuThread {
@@ -302,8 +304,7 @@ impl VcpuThread {
 
     /// The machine ends: say so, and wait for the order to stop, so that a pause in between finds this thread parked.
     fn end(self, event: VcpuEvent) {
-        // The receiver is gone only when the machine is being taken down.
-        let _ = self.events.send(event);
+        (self.events)(event);
         self.gate.park(&[Target::Run, Target::Pause]);
     }
 

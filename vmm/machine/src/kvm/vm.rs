@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use kvm_bindings::{KVM_API_VERSION, KVM_PIT_SPEAKER_DUMMY, kvm_pit_config};
 use kvm_ioctls::{Cap, IoEventAddress, Kvm, VcpuFd, VmFd};
@@ -13,8 +12,7 @@ use super::bus::Bus;
 use super::error::VmError;
 use super::irq::IrqLine;
 use super::memory;
-use super::vcpu::VcpuEvent;
-use super::vcpus::Vcpus;
+use super::vcpus::{EventSink, Vcpus};
 use crate::api::config::{HostKvm, KvmKind};
 use crate::arch::{self, layout};
 use crate::boot::{self, BootImage, Cmdline};
@@ -130,11 +128,11 @@ impl KvmVm {
         Ok(())
     }
 
-    /// Start all vCPUs, each in a thread of its own. What ends the machine is sent to `events`.
+    /// Start all vCPUs, each in a thread of its own. What ends the machine is said to `events`.
     ///
     /// # Errors
     /// A thread or a counter cannot be made; then none runs.
-    pub fn spawn_vcpus(self, bus: &Arc<Bus>, events: &Sender<VcpuEvent>) -> Result<Vcpus, VmError> {
+    pub fn spawn_vcpus(self, bus: &Arc<Bus>, events: &EventSink) -> Result<Vcpus, VmError> {
         Vcpus::spawn(self.parts, self.vcpus, bus, events)
     }
 }

@@ -4,12 +4,15 @@
 //! - `frames`: messages off a socket. - [`control`]: requests and news on the control connections.
 //! - [`Worker`]: a thread that waits for descriptors (`poll`) and serves slots and control connections.
 //!
+//! [`log`]: warnings to standard error.
+//!
 //! Called by `machine/` and `main.rs`; calls the devices' [`husk_devices::virtio::MmioHandler`] and nothing of `kvm/`.
 
 pub mod control;
 mod frames;
 pub mod jail;
 pub mod launch;
+pub mod log;
 mod poll;
 mod worker;
 

@@ -1,0 +1,91 @@
+//! The block slots of a machine: drives come and go, slots stay.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use husk_devices::block::{BlockClass, BlockDevice, Serial};
+use husk_devices::virtio::MmioSlot;
+
+use super::error::DriveError;
+use crate::api::config::SlotClass;
+
+/// A slot that holds a block device.
+pub(super) type BlockSlot = Arc<MmioSlot<BlockDevice>>;
+
+/// All block slots, by class and index.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    writable: Vec<BlockSlot>,
+    read_only: Vec<BlockSlot>,
+}
+
+impl Blocks {
+    /// The next slot of its class.
+    pub(super) fn push(&mut self, class: SlotClass, slot: BlockSlot) {
+        match class {
+            SlotClass::Writable => self.writable.push(slot),
+            SlotClass::ReadOnly => self.read_only.push(slot),
+        }
+    }
+
+    /// Put a file into an empty slot and tell the driver.
+    pub(super) fn attach(
+        &self,
+        (class, slot): (SlotClass, u8),
+        file: File,
+        serial: &str,
+    ) -> Result<(), DriveError> {
+        let place = self.find(class, slot)?;
+        let serial = Serial::new(serial)?;
+        let holds = |other: &BlockSlot| {
+            other.with_device(|device| device.serial().is_some_and(|held| *held == serial))
+        };
+        // The guest finds a disk by its serial: two of a name would be one too many.
+        if self.writable.iter().chain(&self.read_only).any(holds) {
+            return Err(DriveError::SerialTaken(serial.as_str().to_owned()));
+        }
+        place.with_device(|device| device.attach(file, serial))?;
+        place.notify_config_change();
+        Ok(())
+    }
+
+    /// Take the file out of a slot, close it and tell the driver.
+    pub(super) fn detach(&self, class: SlotClass, slot: u8) -> Result<(), DriveError> {
+        let place = self.find(class, slot)?;
+        let detached = place.with_device(BlockDevice::detach);
+        detached.map_err(|source| DriveError::Empty {
+            class: words(class),
+            slot,
+            source,
+        })?;
+        place.notify_config_change();
+        Ok(())
+    }
+
+    fn find(&self, class: SlotClass, slot: u8) -> Result<&BlockSlot, DriveError> {
+        let slots = match class {
+            SlotClass::Writable => &self.writable,
+            SlotClass::ReadOnly => &self.read_only,
+        };
+        slots.get(usize::from(slot)).ok_or_else(|| DriveError::NoSlot {
+            class: words(class),
+            slot,
+            count: slots.len(),
+        })
+    }
+}
+
+/// The device's word for a class.
+pub(super) fn device_class(class: SlotClass) -> BlockClass {
+    match class {
+        SlotClass::Writable => BlockClass::Writable,
+        SlotClass::ReadOnly => BlockClass::ReadOnly,
+    }
+}
+
+fn words(class: SlotClass) -> &'static str {
+    match class {
+        SlotClass::Writable => "writable",
+        SlotClass::ReadOnly => "read-only",
+    }
+}
