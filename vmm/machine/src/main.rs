@@ -28,8 +28,16 @@ fn main() -> ExitCode {
         return ExitCode::from(ExitReason::Failed(String::new()).exit_code());
     }
     let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
-    match words.iter().map(AsRef::as_ref).collect::<Vec<&str>>().as_slice() {
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    match words
+        .iter()
+        .map(AsRef::as_ref)
+        .collect::<Vec<&str>>()
+        .as_slice()
+    {
         [] => be_machine(),
         ["probe"] => match probe() {
             Ok(()) => ExitCode::SUCCESS,

@@ -147,7 +147,11 @@ fn command_line(config: &MachineConfig, places: &[Place]) -> Result<Cmdline, Mac
     let mut line = Cmdline::new();
     line.words(&config.extra_cmdline)?;
     let key = |word: &str| word.split('=').next().map(str::to_owned);
-    let given: Vec<_> = config.extra_cmdline.split_ascii_whitespace().map(key).collect();
+    let given: Vec<_> = config
+        .extra_cmdline
+        .split_ascii_whitespace()
+        .map(key)
+        .collect();
     for word in BASE_WORDS {
         if !given.contains(&key(word)) {
             line.word(word)?;
@@ -179,10 +183,7 @@ fn doorbell(news: Sender<News>) -> Box<dyn Fn(vsock::Doorbell) + Send> {
     })
 }
 
-fn bus_with_console(
-    vm: &KvmVm,
-    news: &Sender<News>,
-) -> Result<(Bus, ConsoleTail), MachineError> {
+fn bus_with_console(vm: &KvmVm, news: &Sender<News>) -> Result<(Bus, ConsoleTail), MachineError> {
     let words = news.clone();
     let events = PortEvents {
         on_line: Box::new(move |line| {

@@ -67,11 +67,13 @@ impl Blocks {
             SlotClass::Writable => &self.writable,
             SlotClass::ReadOnly => &self.read_only,
         };
-        slots.get(usize::from(slot)).ok_or_else(|| DriveError::NoSlot {
-            class: words(class),
-            slot,
-            count: slots.len(),
-        })
+        slots
+            .get(usize::from(slot))
+            .ok_or_else(|| DriveError::NoSlot {
+                class: words(class),
+                slot,
+                count: slots.len(),
+            })
     }
 }
 

@@ -48,7 +48,10 @@ mod tests {
 
     #[test]
     fn halt_is_the_end_of_a_line() {
-        assert_eq!(last_words("[    9.0] reboot: System halted"), Some(LastWords::Halt));
+        assert_eq!(
+            last_words("[    9.0] reboot: System halted"),
+            Some(LastWords::Halt)
+        );
         assert_eq!(last_words("reboot: Power down"), Some(LastWords::Halt));
         assert_eq!(last_words("reboot: System halted? no"), None);
         assert_eq!(last_words("[    0.0] Linux version 6.12"), None);

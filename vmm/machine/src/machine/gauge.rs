@@ -107,6 +107,10 @@ Private_Hugetlb:       0 kB
         let before = gauge.private_bytes(&[]).unwrap();
         let block = vec![1_u8; 32 << 20];
         let after = gauge.private_bytes(&[]).unwrap();
-        assert!(after >= before + (30 << 20), "{before} {after} {}", block.len());
+        assert!(
+            after >= before + (30 << 20),
+            "{before} {after} {}",
+            block.len()
+        );
     }
 }

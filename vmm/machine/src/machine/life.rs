@@ -195,12 +195,10 @@ fn guest_ranges(memory: &GuestMemoryMmap) -> Vec<Range<u64>> {
 
 /// Tell the launcher, the only one who listens yet.
 fn refuse(mut launch: &UnixStream, reason: ExitReason) -> ExitReason {
-    let told = launch
-        .set_write_timeout(Some(REFUSAL_TIME))
-        .and_then(|()| {
-            let message = Message::Event(exited(reason.clone()));
-            launch.write_all(&wire::encode(&message).map_err(io::Error::other)?)
-        });
+    let told = launch.set_write_timeout(Some(REFUSAL_TIME)).and_then(|()| {
+        let message = Message::Event(exited(reason.clone()));
+        launch.write_all(&wire::encode(&message).map_err(io::Error::other)?)
+    });
     if let Err(error) = told {
         tracing::warn!(%error, "the launcher was not told");
     }

@@ -132,9 +132,7 @@ impl Owner {
                 slot,
                 serial,
             } => match order.fd {
-                Some(fd) => {
-                    outcome(self.blocks.attach((class, slot), fd.into(), &serial))
-                }
+                Some(fd) => outcome(self.blocks.attach((class, slot), fd.into(), &serial)),
                 None => Reply::Refused("no descriptor came with the drive".to_owned()),
             },
             Command::DetachDrive { class, slot } => outcome(self.blocks.detach(class, slot)),
@@ -188,7 +186,10 @@ impl Owner {
 
     fn metrics(&mut self) -> Metrics {
         let figures = &mut self.figures;
-        let private = figures.gauge.as_mut().map(|gauge| gauge.private_bytes(&figures.guest));
+        let private = figures
+            .gauge
+            .as_mut()
+            .map(|gauge| gauge.private_bytes(&figures.guest));
         let private_bytes = private.transpose().unwrap_or_else(|error| {
             tracing::error!(%error, "no count of private memory");
             None
@@ -252,6 +253,9 @@ mod tests {
         assert_eq!(end_of(VcpuEvent::Reset, panic()), words);
         assert_eq!(end_of(VcpuEvent::TripleFault { vcpu: 0 }, panic()), words);
         let failed = VcpuEvent::Failed("kvm".to_owned());
-        assert_eq!(end_of(failed, panic()), ExitReason::Failed("kvm".to_owned()));
+        assert_eq!(
+            end_of(failed, panic()),
+            ExitReason::Failed("kvm".to_owned())
+        );
     }
 }

@@ -3,7 +3,8 @@
 use rustix::fs::CWD;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags,
-    fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, unmount,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change,
+    move_mount, unmount,
 };
 use rustix::process::{chdir, fchdir, pivot_root};
 
@@ -34,6 +35,7 @@ fn empty_directory() -> rustix::io::Result<rustix::fd::OwnedFd> {
     fsconfig_set_string(&context, "mode", "0555")?;
     fsconfig_set_string(&context, "size", "4096")?;
     fsconfig_set_string(&context, "nr_inodes", "1")?;
+    fsconfig_set_flag(&context, "ro")?;
     fsconfig_create(&context)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY
         | MountAttrFlags::MOUNT_ATTR_NOSUID
