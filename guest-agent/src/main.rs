@@ -1,2 +1,28 @@
-//! PID 1 of the guest.
-fn main() {}
+//! `husk-agent`: PID 1 of every pod's microVM, the only file of its initramfs.
+//!
+//! - `guest`: the machine (doorbells, mounts, disks, clock, its end)
+//! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
+//! - `stream`: connections and standard streams; `service`: the ttrpc calls
+//!
+//! Built static and not position-independent (`.cargo/config.toml`), for the `x86_64-unknown-linux-musl` target:
+//! relocations and their page faults would be paid at every start.
+//!
+//! There is no Rust runtime before `main`: it would open /dev/null, which does not exist yet, and abort.
+
+#![cfg_attr(not(test), no_main)]
+
+mod container;
+mod guest;
+mod helper;
+mod process;
+mod readiness;
+mod service;
+mod start;
+mod stream;
+
+/// Called by the C library. Arguments are the kernel's leftovers of its command line and mean nothing here.
+// SAFETY: the name is the C library's entry point and nothing else in this program defines it.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(_count: core::ffi::c_int, _arguments: *const *const core::ffi::c_char) -> i32 {
+    start::run()
+}

@@ -12,7 +12,8 @@ pub mod ports;
     missing_debug_implementations,
     unreachable_pub,
     clippy::all,
-    clippy::absolute_paths,
+    clippy::pedantic,
+    clippy::restriction,
     reason = "generated code"
 )]
 mod generated {

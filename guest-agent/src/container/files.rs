@@ -1,0 +1,134 @@
+//! Files inside a root file system that is not trusted: no look-up leaves it, whatever its symlinks say.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::OwnedFd,
+    path::{Component, Path},
+};
+
+use husk_protocol::agent::PushedFile;
+use rustix::{
+    fs::{
+        AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, mkdirat, openat,
+        openat2, unlinkat,
+    },
+    io::Errno,
+};
+
+use super::error::ContainerError;
+
+/// Most that is read of a file such as /etc/passwd.
+const MAX_READ_BYTES: u64 = 4 << 20;
+
+/// The root directory of a container, seen from outside.
+#[derive(Debug)]
+pub(super) struct Inside {
+    root: OwnedFd,
+}
+
+impl Inside {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self {
+            root: openat(CWD, root, flags, Mode::empty())?,
+        })
+    }
+
+    fn resolve(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        openat2(
+            &self.root,
+            path,
+            flags | OFlags::CLOEXEC,
+            Mode::empty(),
+            resolve,
+        )
+    }
+
+    /// The content of a regular file; none when there is no such file.
+    pub(super) fn read(&self, path: &Path) -> io::Result<Option<String>> {
+        let file = match self.resolve(path, OFlags::RDONLY | OFlags::NONBLOCK) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if !file.metadata()?.is_file() {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        file.take(MAX_READ_BYTES).read_to_end(&mut content)?;
+        Ok(Some(String::from_utf8_lossy(&content).into_owned()))
+    }
+
+    /// The directory, made with all that leads to it.
+    pub(super) fn make_directories(&self, path: &Path) -> io::Result<OwnedFd> {
+        let directory = OFlags::PATH | OFlags::DIRECTORY;
+        let mut walked = Path::new("/").to_path_buf();
+        let mut parent = self.resolve(&walked, directory)?;
+        for component in path.components() {
+            let Component::Normal(name) = component else {
+                continue;
+            };
+            walked.push(name);
+            parent = match self.resolve(&walked, directory) {
+                Err(Errno::NOENT) => {
+                    mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
+                    self.resolve(&walked, directory)?
+                }
+                other => other?,
+            };
+        }
+        Ok(parent)
+    }
+
+    /// Puts a file in place of whatever has its name.
+    pub(super) fn put(&self, file: &PushedFile) -> Result<(), ContainerError> {
+        let path = checked(&file.path)?;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(ContainerError::Invalid(format!(
+                "{:?} is no path of a file",
+                file.path
+            )));
+        };
+        let write = || -> io::Result<()> {
+            let parent = self.make_directories(parent)?;
+            match unlinkat(&parent, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let mut out = File::from(openat(&parent, name, flags, Mode::from_raw_mode(0o600))?);
+            out.write_all(&file.content)?;
+            fchown(
+                &out,
+                Some(Uid::from_raw(file.uid)),
+                Some(Gid::from_raw(file.gid)),
+            )?;
+            fchmod(&out, Mode::from_raw_mode(file.mode & 0o7777))?;
+            Ok(())
+        };
+        write().map_err(ContainerError::io(format!(
+            "write {} in container",
+            file.path
+        )))
+    }
+}
+
+/// An absolute path without "..".
+fn checked(path: &str) -> Result<&Path, ContainerError> {
+    let checked = Path::new(path);
+    let climbs = checked
+        .components()
+        .any(|component| component == Component::ParentDir);
+    if !checked.is_absolute() || climbs || path.contains('\0') {
+        return Err(ContainerError::Invalid(format!(
+            "{path:?} is no absolute path without \"..\""
+        )));
+    }
+    Ok(checked)
+}
+
+#[cfg(test)]
+mod tests;

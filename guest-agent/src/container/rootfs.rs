@@ -1,0 +1,214 @@
+//! A container's root: EROFS disks, an overlay, and the place that takes the writes.
+
+use std::{
+    collections::HashMap,
+    ffi::CString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use husk_protocol::agent::RootFs as Wanted;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use super::error::ContainerError;
+use crate::guest::{RUN, Serial, find_disk};
+
+/// Disks that are mounted, and how many containers use each.
+#[derive(Debug, Default)]
+pub(super) struct Disks {
+    images: HashMap<Serial, usize>,
+    scratch: Vec<Serial>,
+}
+
+/// An assembled root, and what it was made of.
+#[derive(Debug)]
+pub(super) struct RootFs {
+    directory: PathBuf,
+    layers: Vec<Serial>,
+    writes: PathBuf,
+    /// There is no scratch disk: what set-up must write goes to memory, and the container may not write at all.
+    pub(super) read_only: bool,
+}
+
+impl RootFs {
+    /// Where the container's processes will have their `/`.
+    pub(super) fn merged(&self) -> PathBuf {
+        self.directory.join("rootfs")
+    }
+
+    /// Directory of the bundle.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+fn image_point(serial: &Serial) -> PathBuf {
+    Path::new(RUN).join("images").join(serial.to_string())
+}
+
+fn scratch_point(serial: &Serial) -> PathBuf {
+    Path::new(RUN).join("scratch").join(serial.to_string())
+}
+
+impl Disks {
+    /// Puts a root together for the container with this name. On an error nothing of it stays behind.
+    pub(super) async fn assemble(
+        &mut self,
+        name: &str,
+        wanted: &Wanted,
+    ) -> Result<RootFs, ContainerError> {
+        if wanted.layer_serials.is_empty() {
+            return Err(ContainerError::Invalid("rootfs has no layer".to_owned()));
+        }
+        let directory = Path::new(RUN).join("containers").join(name);
+        let mut root = RootFs {
+            writes: directory.join("writes"),
+            directory,
+            layers: Vec::new(),
+            read_only: wanted.scratch_serial.is_empty(),
+        };
+        match self.fill(name, wanted, &mut root).await {
+            Ok(()) => Ok(root),
+            Err(error) => {
+                // The first error is the one that tells the cause.
+                let _ = self.take_apart(&root);
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(
+        &mut self,
+        name: &str,
+        wanted: &Wanted,
+        root: &mut RootFs,
+    ) -> Result<(), ContainerError> {
+        for serial in &wanted.layer_serials {
+            let serial = Serial::parse(serial)?;
+            self.hold_image(&serial).await?;
+            root.layers.push(serial);
+        }
+        if !root.read_only {
+            let serial = Serial::parse(&wanted.scratch_serial)?;
+            self.hold_scratch(&serial).await?;
+            root.writes = scratch_point(&serial).join(name);
+        }
+        let make = || -> io::Result<()> {
+            fs::create_dir_all(root.merged())?;
+            fs::create_dir_all(root.writes.join("upper"))?;
+            fs::create_dir_all(root.writes.join("work"))
+        };
+        make().map_err(ContainerError::io(format!("make directories of {name}")))?;
+        mount(
+            "overlay",
+            root.merged(),
+            "overlay",
+            MountFlags::empty(),
+            overlay_options(root)?.as_c_str(),
+        )
+        .map_err(|errno| ContainerError::Mount {
+            what: format!("overlay of {name}"),
+            source: errno.into(),
+        })
+    }
+
+    async fn hold_image(&mut self, serial: &Serial) -> Result<(), ContainerError> {
+        if let Some(users) = self.images.get_mut(serial) {
+            *users += 1;
+            return Ok(());
+        }
+        let point = image_point(serial);
+        mount_disk(serial, &point, "erofs", MountFlags::RDONLY).await?;
+        self.images.insert(serial.clone(), 1);
+        Ok(())
+    }
+
+    /// A scratch disk stays mounted until the machine ends.
+    async fn hold_scratch(&mut self, serial: &Serial) -> Result<(), ContainerError> {
+        if !self.scratch.contains(serial) {
+            mount_disk(serial, &scratch_point(serial), "ext4", MountFlags::NOATIME).await?;
+            self.scratch.push(serial.clone());
+        }
+        Ok(())
+    }
+
+    /// Unmounts and removes everything that a root was made of. May be repeated after an error.
+    pub(super) fn take_apart(&mut self, root: &RootFs) -> Result<(), ContainerError> {
+        unmount_if_mounted(&root.merged())?;
+        for directory in [&root.writes, &root.directory] {
+            match fs::remove_dir_all(directory) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let what = format!("remove {}", directory.display());
+                    return Err(ContainerError::io(what)(error));
+                }
+                _ => {}
+            }
+        }
+        for serial in &root.layers {
+            self.release_image(serial)?;
+        }
+        Ok(())
+    }
+
+    fn release_image(&mut self, serial: &Serial) -> Result<(), ContainerError> {
+        let Some(users) = self.images.get_mut(serial) else {
+            return Ok(());
+        };
+        if *users > 1 {
+            *users -= 1;
+            return Ok(());
+        }
+        unmount_if_mounted(&image_point(serial))?;
+        self.images.remove(serial);
+        Ok(())
+    }
+
+    /// Unmounts the scratch disks at the end of the machine.
+    pub(super) fn close(&mut self) -> Result<(), ContainerError> {
+        while let Some(serial) = self.scratch.last() {
+            unmount_if_mounted(&scratch_point(serial))?;
+            self.scratch.pop();
+        }
+        Ok(())
+    }
+}
+
+async fn mount_disk(
+    serial: &Serial,
+    point: &Path,
+    kind: &str,
+    flags: MountFlags,
+) -> Result<(), ContainerError> {
+    let node = find_disk(serial).await?;
+    fs::create_dir_all(point).map_err(ContainerError::io(format!("make {}", point.display())))?;
+    mount(&node, point, kind, flags, None).map_err(|errno| ContainerError::Mount {
+        what: format!("disk {serial} as {kind}"),
+        source: errno.into(),
+    })
+}
+
+/// Layers come lowest first, the option wants the uppermost first.
+fn overlay_options(root: &RootFs) -> Result<CString, ContainerError> {
+    let layers: Vec<String> = root
+        .layers
+        .iter()
+        .rev()
+        .map(|serial| image_point(serial).display().to_string())
+        .collect();
+    let writes = root.writes.display();
+    let options = format!(
+        "lowerdir={},upperdir={writes}/upper,workdir={writes}/work",
+        layers.join(":")
+    );
+    CString::new(options).map_err(|_nul| ContainerError::Invalid("overlay options".to_owned()))
+}
+
+fn unmount_if_mounted(point: &Path) -> Result<(), ContainerError> {
+    match unmount(point, UnmountFlags::NOFOLLOW) {
+        // Not there, or not a mount point.
+        Ok(()) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => Ok(()),
+        Err(errno) => Err(ContainerError::io(format!("unmount {}", point.display()))(
+            errno,
+        )),
+    }
+}

@@ -1,0 +1,202 @@
+//! What can be done with containers that exist: signals, listing, waiting, taking apart.
+
+use std::{fs, io::ErrorKind, sync::Arc};
+
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
+
+use super::{
+    create::state_directory,
+    error::ContainerError,
+    table::{Agent, Phase, Process, ProcessKey},
+};
+use crate::process::Exit;
+
+/// Where a process is, as the host sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Waits for the start.
+    Created,
+    /// Runs.
+    Running,
+    /// Has ended like this.
+    Stopped(Exit),
+}
+
+impl Agent {
+    /// Sends a signal to one process.
+    pub(crate) fn signal(&self, key: ProcessKey<'_>, signal: u32) -> Result<(), ContainerError> {
+        let signal = parse_signal(signal)?;
+        let process = self.process(key)?;
+        let stopped = || ContainerError::State {
+            what: key.describe(),
+            state: "stopped",
+        };
+        if process.exit().is_some() {
+            return Err(stopped());
+        }
+        // Not reaped yet, so the pid is still this process.
+        match send(process.pid, signal) {
+            Err(Errno::SRCH) => Err(stopped()),
+            Err(errno) => Err(ContainerError::io(format!("signal {}", key.describe()))(
+                errno,
+            )),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Sends a signal to every process of a container.
+    pub(crate) fn signal_all(&self, id: &str, signal: u32) -> Result<(), ContainerError> {
+        let signal = parse_signal(signal)?;
+        let cgroup = self.table().container(id)?.cgroup.clone();
+        if signal == Signal::KILL {
+            return cgroup.kill();
+        }
+        for pid in cgroup.processes()? {
+            match send(pid, signal) {
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(errno) => {
+                    return Err(ContainerError::io(format!("signal container {id}"))(errno));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every process of a container.
+    pub(crate) fn processes(&self, id: &str) -> Result<Vec<u32>, ContainerError> {
+        let cgroup = self.table().container(id)?.cgroup.clone();
+        cgroup.processes()
+    }
+
+    /// Waits for the end of a process.
+    pub(crate) async fn wait(&self, key: ProcessKey<'_>) -> Result<Exit, ContainerError> {
+        let process = self.process(key)?;
+        process
+            .ended()
+            .await
+            .ok_or_else(|| ContainerError::NotFound(key.describe()))
+    }
+
+    /// Whether the kernel killed a process of the container for memory.
+    pub(crate) fn oom_killed(&self, id: &str) -> bool {
+        let cgroup = self
+            .table()
+            .container(id)
+            .map(|container| container.cgroup.clone());
+        cgroup.is_ok_and(|cgroup| cgroup.oom_killed())
+    }
+
+    /// Where a process is.
+    pub(crate) fn progress(
+        &self,
+        key: ProcessKey<'_>,
+    ) -> Result<(Arc<Process>, Progress), ContainerError> {
+        let process = self.process(key)?;
+        let table = self.table();
+        let created = key.exec.is_empty()
+            && matches!(
+                table.container(key.container)?.phase,
+                Phase::Creating | Phase::Created(_)
+            );
+        let progress = match process.exit() {
+            Some(exit) => Progress::Stopped(exit),
+            None if created => Progress::Created,
+            None => Progress::Running,
+        };
+        Ok((process, progress))
+    }
+
+    /// Forgets an ended exec.
+    pub(crate) fn remove_exec(&self, key: ProcessKey<'_>) -> Result<(), ContainerError> {
+        let mut table = self.table();
+        let Some(container) = table.containers.get_mut(key.container) else {
+            return Ok(());
+        };
+        match container.processes.get(key.exec) {
+            Some(process) if process.exit().is_none() => Err(ContainerError::State {
+                what: key.describe(),
+                state: "running",
+            }),
+            Some(process) => {
+                process.retire();
+                container.processes.remove(key.exec);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Kills what is left of a container and removes everything that it had. Repeating it is no error.
+    pub(crate) async fn remove_container(&self, id: &str) -> Result<(), ContainerError> {
+        let (cgroup, name, processes) = {
+            let mut table = self.table();
+            let Some(container) = table.containers.get_mut(id) else {
+                return Ok(());
+            };
+            container.phase = Phase::Deleting;
+            let processes: Vec<_> = container.processes.values().cloned().collect();
+            (container.cgroup.clone(), container.name.clone(), processes)
+        };
+        cgroup.kill()?;
+        for process in processes {
+            process.ended().await;
+        }
+        cgroup.emptied().await?;
+        cgroup.remove()?;
+        match fs::remove_dir_all(state_directory().join(&name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(ContainerError::io(format!(
+                    "remove state of container {id}"
+                ))(error));
+            }
+            _ => {}
+        }
+        let mut disks = self.disks.lock().await;
+        let root = self
+            .table()
+            .containers
+            .get_mut(id)
+            .and_then(|container| container.root.take());
+        if let Some(root) = root
+            && let Err(error) = disks.take_apart(&root)
+        {
+            if let Some(container) = self.table().containers.get_mut(id) {
+                container.root = Some(root);
+            }
+            return Err(error);
+        }
+        self.table().containers.remove(id);
+        Ok(())
+    }
+
+    /// Removes every container and unmounts every disk: the machine is about to end.
+    pub(crate) async fn close(&self) -> Result<(), ContainerError> {
+        let ids: Vec<String> = self.table().containers.keys().cloned().collect();
+        for id in ids {
+            self.remove_container(&id).await?;
+        }
+        self.disks.lock().await.close()
+    }
+}
+
+fn parse_signal(signal: u32) -> Result<Signal, ContainerError> {
+    i32::try_from(signal)
+        .ok()
+        .and_then(named_or_realtime)
+        .ok_or_else(|| ContainerError::Invalid(format!("invalid signal {signal}")))
+}
+
+fn named_or_realtime(signal: i32) -> Option<Signal> {
+    Signal::from_named_raw(signal)
+}
+
+fn send(pid: u32, signal: Signal) -> Result<(), Errno> {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or(Errno::SRCH)?;
+    kill_process(pid, signal)
+}

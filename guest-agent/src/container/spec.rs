@@ -1,0 +1,192 @@
+//! Makes the host's specification fit the guest: a pure function, so that each rule has a test.
+//!
+//! Nothing is dropped silently: a field is applied, refused by name, or taken out with a warning.
+
+use std::path::Path;
+
+use oci_spec::runtime::{
+    LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, Process, RootBuilder, Spec,
+    User,
+};
+
+use super::{error::ContainerError, users::Identity};
+
+/// Where the container lives in the guest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) rootfs: &'a Path,
+    pub(super) cgroup: &'a Path,
+    /// There is nowhere to keep writes.
+    pub(super) read_only: bool,
+}
+
+/// A specification that fits, and what was taken out of it.
+#[derive(Debug)]
+pub(super) struct Adapted {
+    pub(super) spec: Spec,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads `config.json` and fits it to its place.
+pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerError> {
+    let mut spec: Spec = serde_json::from_slice(json)
+        .map_err(|error| ContainerError::Invalid(format!("specification: {error}")))?;
+    let mut warnings = Vec::new();
+    refuse_hooks(&spec)?;
+    refuse_binds(spec.mounts().as_deref().unwrap_or_default())?;
+    let read_only = spec
+        .root()
+        .as_ref()
+        .is_some_and(|root| root.readonly() == Some(true));
+    let root = RootBuilder::default()
+        .path(place.rootfs)
+        .readonly(read_only || place.read_only)
+        .build()
+        .map_err(|error| ContainerError::Invalid(format!("specification: root: {error}")))?;
+    spec.set_root(Some(root));
+    adapt_linux(&mut spec, place, &mut warnings)?;
+    match spec.process_mut() {
+        Some(process) => adapt_process(process, &mut warnings)?,
+        None => return Err(missing("process")),
+    }
+    Ok(Adapted { spec, warnings })
+}
+
+/// Fits a process that joins a container.
+pub(super) fn adapt_exec(json: &[u8]) -> Result<(Process, Vec<String>), ContainerError> {
+    let mut process: Process = serde_json::from_slice(json)
+        .map_err(|error| ContainerError::Invalid(format!("process: {error}")))?;
+    let mut warnings = Vec::new();
+    adapt_process(&mut process, &mut warnings)?;
+    Ok((process, warnings))
+}
+
+/// Lets a process run as somebody else than its specification says.
+pub(super) fn set_identity(process: &mut Process, identity: &Identity) {
+    let mut user = User::default();
+    user.set_uid(identity.uid)
+        .set_gid(identity.gid)
+        .set_umask(process.user().umask())
+        .set_additional_gids(Some(identity.additional_gids.clone()));
+    process.set_user(user);
+}
+
+fn missing(field: &str) -> ContainerError {
+    ContainerError::Invalid(format!("specification has no {field}"))
+}
+
+/// Their programs are on the host, and the host has no business to let a guest run them.
+fn refuse_hooks(spec: &Spec) -> Result<(), ContainerError> {
+    let Some(hooks) = spec.hooks() else {
+        return Ok(());
+    };
+    let all = [
+        ("prestart", hooks.prestart()),
+        ("createRuntime", hooks.create_runtime()),
+        ("createContainer", hooks.create_container()),
+        ("startContainer", hooks.start_container()),
+        ("poststart", hooks.poststart()),
+        ("poststop", hooks.poststop()),
+    ];
+    match all
+        .iter()
+        .find(|(_, hooks)| hooks.as_ref().is_some_and(|hooks| !hooks.is_empty()))
+    {
+        Some((name, _)) => Err(ContainerError::Unsupported(format!("hooks.{name}"))),
+        None => Ok(()),
+    }
+}
+
+/// Their sources are directories of the host, and in the guest the same paths are the agent's own.
+fn refuse_binds(mounts: &[Mount]) -> Result<(), ContainerError> {
+    let is_bind = |mount: &&Mount| {
+        mount.typ().as_deref() == Some("bind")
+            || mount
+                .options()
+                .iter()
+                .flatten()
+                .any(|option| option == "bind" || option == "rbind")
+    };
+    match mounts.iter().find(is_bind) {
+        Some(mount) => Err(ContainerError::Unsupported(format!(
+            "bind mount at {}",
+            mount.destination().display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn adapt_linux(
+    spec: &mut Spec,
+    place: Place<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), ContainerError> {
+    let Some(linux) = spec.linux_mut() else {
+        return Err(missing("linux"));
+    };
+    let namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
+    linux.set_namespaces(Some(namespaces));
+    linux.set_cgroups_path(Some(place.cgroup.to_owned()));
+    if linux.seccomp().is_some() {
+        linux.set_seccomp(None);
+        warnings.push("linux.seccomp is not applied yet".to_owned());
+    }
+    if linux.mount_label().is_some() {
+        linux.set_mount_label(None);
+        warnings.push("linux.mountLabel is ignored: the guest has no SELinux".to_owned());
+    }
+    let has_device_rules = linux
+        .resources()
+        .as_ref()
+        .and_then(|resources| resources.devices().as_ref())
+        .is_some_and(|rules| !rules.is_empty());
+    if has_device_rules {
+        warnings.push("linux.resources.devices is not applied yet".to_owned());
+    }
+    Ok(())
+}
+
+/// A container that shared the agent's processes or mounts could take the guest over, so those two must be its own;
+/// and the cgroup tree is Husk's, so it always sees a part of it only.
+fn namespaces(mut wanted: Vec<LinuxNamespace>) -> Result<Vec<LinuxNamespace>, ContainerError> {
+    if let Some(joined) = wanted.iter().find(|namespace| namespace.path().is_some()) {
+        return Err(ContainerError::Unsupported(format!(
+            "linux.namespaces: path of the {} namespace",
+            joined.typ()
+        )));
+    }
+    let has = |kind| move |namespace: &LinuxNamespace| namespace.typ() == kind;
+    for kind in [LinuxNamespaceType::Pid, LinuxNamespaceType::Mount] {
+        if !wanted.iter().any(has(kind)) {
+            return Err(ContainerError::Unsupported(format!(
+                "a container without a {kind} namespace of its own"
+            )));
+        }
+    }
+    if !wanted.iter().any(has(LinuxNamespaceType::Cgroup)) {
+        let own = LinuxNamespaceBuilder::default()
+            .typ(LinuxNamespaceType::Cgroup)
+            .build()
+            .map_err(|error| ContainerError::Invalid(format!("specification: {error}")))?;
+        wanted.push(own);
+    }
+    Ok(wanted)
+}
+
+fn adapt_process(process: &mut Process, warnings: &mut Vec<String>) -> Result<(), ContainerError> {
+    if process.terminal() == Some(true) {
+        return Err(ContainerError::Unsupported("process.terminal".to_owned()));
+    }
+    if process.apparmor_profile().is_some() {
+        process.set_apparmor_profile(None);
+        warnings.push("process.apparmorProfile is ignored: the guest has no AppArmor".to_owned());
+    }
+    if process.selinux_label().is_some() {
+        process.set_selinux_label(None);
+        warnings.push("process.selinuxLabel is ignored: the guest has no SELinux".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Tests of each rule.
+
+use std::path::Path;
+
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use serde_json::{Value, json};
+
+use super::{Adapted, Place, adapt, adapt_exec, set_identity};
+use crate::container::{ContainerError, users::Identity};
+
+fn spec(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut spec = json!({
+        "ociVersion": "1.0.2",
+        "process": {"user": {"uid": 5, "gid": 6, "umask": 18}, "args": ["sh"], "cwd": "/"},
+        "root": {"path": "rootfs"},
+        "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]},
+    });
+    change(&mut spec);
+    serde_json::to_vec(&spec).unwrap()
+}
+
+fn adapted(change: impl FnOnce(&mut Value)) -> Result<Adapted, ContainerError> {
+    let place = Place {
+        rootfs: Path::new("/r"),
+        cgroup: Path::new("/husk/c1"),
+        read_only: false,
+    };
+    adapt(&spec(change), place)
+}
+
+fn unsupported(change: impl FnOnce(&mut Value)) -> String {
+    match adapted(change) {
+        Err(ContainerError::Unsupported(what)) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn kinds(spec: &Spec) -> Vec<LinuxNamespaceType> {
+    let linux = spec.linux().as_ref().unwrap();
+    let namespaces = linux.namespaces().as_ref().unwrap();
+    namespaces.iter().map(|namespace| namespace.typ()).collect()
+}
+
+#[test]
+fn root_and_cgroup_become_the_guests_own() {
+    let spec = adapted(|_| {}).unwrap().spec;
+    let root = spec.root().as_ref().unwrap();
+    assert_eq!(root.path(), Path::new("/r"));
+    assert_eq!(root.readonly(), Some(false));
+    let cgroup = spec.linux().as_ref().unwrap().cgroups_path().clone();
+    assert_eq!(cgroup.unwrap(), Path::new("/husk/c1"));
+}
+
+#[test]
+fn root_without_place_for_writes_is_read_only() {
+    let place = Place {
+        rootfs: Path::new("/r"),
+        cgroup: Path::new("/husk/c1"),
+        read_only: true,
+    };
+    let spec = adapt(&spec(|_| {}), place).unwrap().spec;
+    assert_eq!(spec.root().as_ref().unwrap().readonly(), Some(true));
+}
+
+#[test]
+fn cgroup_namespace_is_added_once() {
+    let added = adapted(|_| {}).unwrap().spec;
+    assert!(kinds(&added).contains(&LinuxNamespaceType::Cgroup));
+    let given = adapted(|spec| {
+        spec["linux"]["namespaces"] =
+            json!([{"type": "pid"}, {"type": "mount"}, {"type": "cgroup"}]);
+    });
+    assert_eq!(kinds(&given.unwrap().spec).len(), 3);
+}
+
+#[test]
+fn sharing_the_agents_processes_or_mounts_is_refused() {
+    for kept in ["pid", "mount"] {
+        let what = unsupported(|spec| spec["linux"]["namespaces"] = json!([{"type": kept}]));
+        assert!(what.contains("namespace of its own"), "{what}");
+    }
+}
+
+#[test]
+fn joining_a_namespace_by_path_is_refused() {
+    let what = unsupported(|spec| {
+        spec["linux"]["namespaces"][0]["path"] = json!("/proc/1/ns/pid");
+    });
+    assert!(what.contains("path of the pid namespace"), "{what}");
+}
+
+#[test]
+fn hooks_binds_and_terminals_are_refused_by_name() {
+    let hook = json!({"prestart": [{"path": "/bin/true"}]});
+    assert_eq!(unsupported(|spec| spec["hooks"] = hook), "hooks.prestart");
+    let bind = json!([{"destination": "/d", "source": "/", "type": "none", "options": ["rbind"]}]);
+    assert_eq!(
+        unsupported(|spec| spec["mounts"] = bind),
+        "bind mount at /d"
+    );
+    let terminal = unsupported(|spec| spec["process"]["terminal"] = json!(true));
+    assert_eq!(terminal, "process.terminal");
+}
+
+#[test]
+fn what_is_taken_out_is_told() {
+    let adapted = adapted(|spec| {
+        spec["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+        spec["process"]["apparmorProfile"] = json!("p");
+        spec["process"]["selinuxLabel"] = json!("l");
+        spec["linux"]["resources"] = json!({"devices": [{"allow": false, "access": "rwm"}]});
+    })
+    .unwrap();
+    assert!(adapted.spec.linux().as_ref().unwrap().seccomp().is_none());
+    let process = adapted.spec.process().as_ref().unwrap();
+    assert!(process.apparmor_profile().is_none());
+    for field in ["seccomp", "apparmorProfile", "selinuxLabel", "devices"] {
+        let told = adapted.warnings.iter().any(|line| line.contains(field));
+        assert!(told, "{field}: {:?}", adapted.warnings);
+    }
+}
+
+#[test]
+fn specification_without_process_or_linux_is_invalid() {
+    for field in ["process", "linux"] {
+        let result = adapted(|spec| {
+            spec.as_object_mut().unwrap().remove(field);
+        });
+        assert!(matches!(result, Err(ContainerError::Invalid(_))), "{field}");
+    }
+    let nonsense = adapt_exec(b"{");
+    assert!(matches!(nonsense, Err(ContainerError::Invalid(_))));
+}
+
+#[test]
+fn identity_replaces_user_and_keeps_umask() {
+    let mut process = adapted(|_| {}).unwrap().spec.process().clone().unwrap();
+    let identity = Identity {
+        uid: 33,
+        gid: 34,
+        additional_gids: vec![50],
+    };
+    set_identity(&mut process, &identity);
+    let user = process.user();
+    assert_eq!((user.uid(), user.gid(), user.umask()), (33, 34, Some(18)));
+    assert_eq!(user.additional_gids().as_deref(), Some(&[50][..]));
+}

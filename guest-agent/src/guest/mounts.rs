@@ -1,0 +1,92 @@
+//! What PID 1 mounts for itself, and how its root becomes one that containers can pivot away from.
+
+use std::{fs, io, path::Path};
+
+use rustix::{
+    fs::Mode,
+    io::Errno,
+    mount::{MountFlags, mount, mount_bind, mount_move, mount_remount},
+    process::{chdir, chroot},
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
+};
+
+/// Directory in the initramfs on which the agent's root is bound.
+const NEW_ROOT: &str = "/newroot";
+
+/// Everything of Husk's own.
+pub(crate) const RUN: &str = "/run/husk";
+
+/// Mounts the file systems that the agent works with. Called once, as PID 1 of a guest.
+pub(crate) fn prepare() -> io::Result<()> {
+    move_root()?;
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount_at("proc", "/proc", "proc", quiet, "")?;
+    mount_at("sysfs", "/sys", "sysfs", quiet, "")?;
+    mount_at(
+        "devtmpfs",
+        "/dev",
+        "devtmpfs",
+        MountFlags::NOSUID | MountFlags::NOEXEC,
+        "mode=0755",
+    )?;
+    mount_at("tmpfs", "/run", "tmpfs", MountFlags::NOSUID, "mode=0700")?;
+    mount(
+        "cgroup2",
+        "/sys/fs/cgroup",
+        "cgroup2",
+        quiet | MountFlags::RELATIME,
+        c"nsdelegate",
+    )?;
+    fs::create_dir(RUN)?;
+    open_standard_streams()?;
+    mount_remount("/", MountFlags::RDONLY | MountFlags::BIND, c"")?;
+    Ok(())
+}
+
+/// `pivot_root` refuses to leave the initramfs, because that mount has no parent. Bound on a directory and moved over
+/// the root, the same files have one.
+fn move_root() -> io::Result<()> {
+    make_dir(NEW_ROOT)?;
+    mount_bind("/", NEW_ROOT)?;
+    chdir(NEW_ROOT)?;
+    mount_move(".", "/")?;
+    chroot(".")?;
+    chdir("/")?;
+    Ok(())
+}
+
+fn mount_at(
+    source: &str,
+    target: &str,
+    kind: &str,
+    flags: MountFlags,
+    data: &str,
+) -> io::Result<()> {
+    make_dir(target)?;
+    let data = std::ffi::CString::new(data)?;
+    mount(source, target, kind, flags, data.as_c_str())?;
+    Ok(())
+}
+
+fn make_dir(path: &str) -> io::Result<()> {
+    match rustix::fs::mkdir(Path::new(path), Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Input from nowhere, output nowhere, errors into the kernel's log. The console that the kernel opened is let go:
+/// a terminal costs an interrupt for each byte, and there may be none at all.
+fn open_standard_streams() -> io::Result<()> {
+    let null = fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    match fs::File::options().write(true).open("/dev/kmsg") {
+        Ok(log) => dup2_stderr(&log)?,
+        Err(_) => dup2_stderr(&null)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! Finds and executes the container's command, with runc's words for what can go wrong.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use libcontainer::workload::{
+    Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
+};
+use oci_spec::runtime::Spec;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use crate::process::{FailureClass, Record, write_record};
+
+/// What a shell falls back to, and runc as well.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// libcontainer calls it inside the container, in the process that becomes the command.
+#[derive(Clone)]
+pub(super) struct CommandExecutor {
+    report: Arc<OwnedFd>,
+    home: RefCell<Option<String>>,
+}
+
+impl CommandExecutor {
+    pub(super) fn new(report: Arc<OwnedFd>) -> Self {
+        Self {
+            report,
+            home: RefCell::new(None),
+        }
+    }
+
+    fn fail(&self, failure: Failure) -> String {
+        let text = failure.text.clone();
+        // The agent falls back to what libcontainer passes on.
+        let _ = write_record(
+            self.report.as_fd(),
+            &Record::Failed(failure.class, failure.text),
+        );
+        text
+    }
+}
+
+impl Executor for CommandExecutor {
+    fn validate(&self, spec: &Spec) -> Result<(), ExecutorValidationError> {
+        find_command(spec)
+            .map(drop)
+            .map_err(|failure| ExecutorValidationError::ArgValidationError(self.fail(failure)))
+    }
+
+    /// The environment goes straight from the specification to `execve`; only the home directory is news.
+    fn setup_envs(&self, envs: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
+        self.home.replace(envs.get("HOME").cloned());
+        Ok(())
+    }
+
+    fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
+        let failed = |failure| ExecutorError::Other(self.fail(failure));
+        let command = find_command(spec).map_err(failed)?;
+        let mut process = Command::new(&command.path);
+        process.arg0(&command.args[0]).args(&command.args[1..]);
+        process.env_clear();
+        if let Some(home) = self.home.borrow().as_ref() {
+            process.env("HOME", home);
+        }
+        process.envs(command.environment);
+        // Resets the signal mask and SIGPIPE too; returns only when it failed.
+        let error = process.exec();
+        Err(failed(Failure::of(&command.args[0], &error)))
+    }
+}
+
+/// A command that was found.
+struct Found {
+    path: PathBuf,
+    args: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// Why a command cannot run.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    class: FailureClass,
+    text: String,
+}
+
+impl Failure {
+    fn new(class: FailureClass, name: &str, reason: &str) -> Self {
+        Self {
+            class,
+            text: format!("exec: {name:?}: {reason}"),
+        }
+    }
+
+    fn of(name: &str, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound {
+            // Of a file that was there: a script whose interpreter is missing.
+            return Self::new(
+                FailureClass::CommandNotFound,
+                name,
+                "no such file or directory",
+            );
+        }
+        let reason = match error.raw_os_error() {
+            Some(libc::ENOEXEC) => "exec format error".to_owned(),
+            Some(libc::EACCES) => "permission denied".to_owned(),
+            _ => error.to_string().to_lowercase(),
+        };
+        Self::new(FailureClass::CommandNotExecutable, name, &reason)
+    }
+}
+
+fn find_command(spec: &Spec) -> Result<Found, Failure> {
+    let process = spec.process().as_ref();
+    let args = process
+        .and_then(|process| process.args().clone())
+        .unwrap_or_default();
+    let Some(name) = args.first().cloned() else {
+        return Err(Failure {
+            class: FailureClass::Other,
+            text: "process.args is empty".into(),
+        });
+    };
+    let environment = environment(process.and_then(|process| process.env().as_deref()));
+    let search = environment
+        .iter()
+        .rev()
+        .find(|(key, _)| key == "PATH")
+        .map_or(DEFAULT_PATH, |(_, value)| value.as_str());
+    let path = look_up(&name, search)?;
+    Ok(Found {
+        path,
+        args,
+        environment,
+    })
+}
+
+/// `KEY=value` pairs; what is no pair cannot be passed on.
+fn environment(entries: Option<&[String]>) -> Vec<(String, String)> {
+    entries
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|entry| entry.split_once('='))
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// As `execvp` does, except that a file that cannot be executed is told apart from one that is not there.
+fn look_up(name: &str, search: &str) -> Result<PathBuf, Failure> {
+    if name.contains('/') {
+        return match executable(Path::new(name)) {
+            Ok(()) => Ok(PathBuf::from(name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::new(
+                FailureClass::CommandNotFound,
+                name,
+                &format!("stat {name}: no such file or directory"),
+            )),
+            Err(error) => Err(Failure::of(name, &error)),
+        };
+    }
+    let mut denied = None;
+    for directory in search.split(':') {
+        let directory = if directory.is_empty() { "." } else { directory };
+        let candidate = Path::new(directory).join(name);
+        match executable(&candidate) {
+            Ok(()) if !name.is_empty() => return Ok(candidate),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => denied = Some(error),
+            _ => {}
+        }
+    }
+    Err(denied.map_or_else(
+        || {
+            Failure::new(
+                FailureClass::CommandNotFound,
+                name,
+                "executable file not found in $PATH",
+            )
+        },
+        |error| Failure::of(name, &error),
+    ))
+}
+
+/// Whether the user that the process has become may execute the file.
+fn executable(path: &Path) -> io::Result<()> {
+    if path.metadata()?.is_dir() {
+        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+    }
+    accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

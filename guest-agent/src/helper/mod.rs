@@ -1,0 +1,11 @@
+//! The helper: this binary executed again for one job, single-threaded, so that libcontainer may fork.
+//!
+//! Called by `main` when the environment says so; it answers on the report pipe (`process::report`) and nowhere else,
+//! because its standard streams are the container's.
+
+mod executor;
+mod fds;
+mod run;
+mod trace;
+
+pub(crate) use run::run;

@@ -1,0 +1,85 @@
+//! One job: libcontainer makes the process, the pid goes into the report.
+
+use std::{
+    error::Error,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::Arc,
+};
+
+use libcontainer::{
+    container::{Container, ContainerStatus, builder::ContainerBuilder},
+    error::LibcontainerError,
+    syscall::syscall::SyscallType,
+};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use super::{executor::CommandExecutor, fds, trace::ErrorNotes};
+use crate::process::{Action, FailureClass, HelperJob, Record, write_record};
+
+/// Does the job and reports. The result is the process's exit status; nobody reads it, the report says more.
+pub(crate) fn run(job: &HelperJob) -> i32 {
+    let Ok(report) = fds::adopt(job.report_fd) else {
+        return 1;
+    };
+    let report = Arc::new(report);
+    let notes = ErrorNotes {
+        report: Arc::clone(&report),
+    };
+    // Fails only if there were a subscriber already.
+    let _ = tracing::subscriber::set_global_default(notes);
+    let record = match make(job, &report) {
+        Ok(pid) => Record::Created(pid),
+        Err(error) => Record::Failed(FailureClass::Other, chain(error.as_ref())),
+    };
+    match write_record(report.as_fd(), &record) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    }
+}
+
+fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
+    // A container must not be able to look into the process that enters it.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let builder = ContainerBuilder::new(job.name.clone(), SyscallType::default())
+        .with_root_path(&job.state)?
+        .with_executor(CommandExecutor::new(Arc::clone(report)));
+    let pid = match job.action {
+        Action::Create => {
+            let container = builder.as_init(&job.bundle).with_systemd(false).build()?;
+            container.pid().ok_or("container has no process")?
+        }
+        Action::Exec => {
+            mark_running(&job.state.join(&job.name))?;
+            builder
+                .as_tenant()
+                .with_process(job.process.as_ref())
+                .with_detach(true)
+                .build()?
+        }
+    };
+    Ok(u32::try_from(pid.as_raw())?)
+}
+
+/// The agent knows that the container runs; libcontainer's own record still says that it was created.
+fn mark_running(state: &Path) -> Result<(), LibcontainerError> {
+    let mut container = Container::load(state.to_owned())?;
+    if container.status() == ContainerStatus::Created {
+        container.set_status(ContainerStatus::Running).save()?;
+    }
+    Ok(())
+}
+
+/// An error with its causes, without saying anything twice.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

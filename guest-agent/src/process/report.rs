@@ -1,0 +1,99 @@
+//! What the agent and its helper process tell each other: the job in one environment variable, and records, one line
+//! of JSON each, on a pipe. Writer and reader of both are in this file.
+//!
+//! The pipe's write end lives in the helper and in the container's process until its `execve`: the end of the pipe
+//! says that the command runs, a record before it says why it does not.
+
+use std::{io, os::fd::BorrowedFd, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Holds the [`HelperJob`] as JSON; its presence makes the binary a helper.
+pub(crate) const HELPER_ENV: &str = "HUSK_HELPER";
+
+/// A record is written in one piece, so that records of several processes do not mix (`PIPE_BUF`).
+const MAX_RECORD_BYTES: usize = 4096;
+
+/// Text beyond this is cut, so that escaping cannot make a record too long.
+const MAX_TEXT_BYTES: usize = 640;
+
+/// What a helper does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// Make a container from its bundle and leave its init process waiting.
+    Create,
+    /// Start another process in a container.
+    Exec,
+}
+
+/// One job of a helper.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HelperJob {
+    pub(crate) action: Action,
+    /// The agent's own name of the container.
+    pub(crate) name: String,
+    /// Directory of the container's `config.json`.
+    pub(crate) bundle: PathBuf,
+    /// Directory in which libcontainer keeps its state.
+    pub(crate) state: PathBuf,
+    /// The process to execute, for [`Action::Exec`].
+    pub(crate) process: Option<PathBuf>,
+    /// Descriptor of the report pipe.
+    pub(crate) report_fd: i32,
+}
+
+/// Classes of failure that the host tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FailureClass {
+    /// The command does not exist.
+    CommandNotFound,
+    /// The command cannot be executed.
+    CommandNotExecutable,
+    /// Anything else.
+    Other,
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Record {
+    /// The process exists and has this pid in the agent's namespace.
+    Created(u32),
+    /// There is no process, and why.
+    Failed(FailureClass, String),
+    /// An error that was logged on the way; the causes that `Failed` does not carry.
+    Note(String),
+}
+
+/// Appends one record to the pipe.
+pub(crate) fn write_record(pipe: BorrowedFd<'_>, record: &Record) -> io::Result<()> {
+    let record = match record {
+        Record::Created(_) => record.clone(),
+        Record::Failed(class, text) => Record::Failed(*class, cut(text)),
+        Record::Note(text) => Record::Note(cut(text)),
+    };
+    let mut line = serde_json::to_vec(&record)?;
+    line.push(b'\n');
+    debug_assert!(line.len() <= MAX_RECORD_BYTES);
+    rustix::io::write(pipe, &line)?;
+    Ok(())
+}
+
+/// Shortens a text to whole characters.
+fn cut(text: &str) -> String {
+    let end = text.floor_char_boundary(MAX_TEXT_BYTES);
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Takes the first complete line out of what has been read.
+pub(crate) fn next_record(buffer: &mut Vec<u8>) -> Option<io::Result<Record>> {
+    let end = buffer.iter().position(|&byte| byte == b'\n')?;
+    let line: Vec<u8> = buffer.drain(..=end).collect();
+    Some(serde_json::from_slice(&line).map_err(io::Error::from))
+}
+
+#[cfg(test)]
+mod tests;

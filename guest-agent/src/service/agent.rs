@@ -1,0 +1,243 @@
+//! One method per call. What changes something runs in a task of its own: a host whose connection is lost must not
+//! leave a half-made container behind, because ttrpc drops the calls of a lost connection.
+
+use std::{future::Future, sync::Arc};
+
+use async_trait::async_trait;
+use husk_protocol::{
+    PROTOCOL_VERSION,
+    agent::{
+        CloseStdinRequest, CloseStdinResponse, CreateContainerRequest, CreateContainerResponse,
+        DeleteRequest, DeleteResponse, ExecRequest, ExecResponse, HelloRequest, HelloResponse,
+        ListProcessesRequest, ListProcessesResponse, ProcessState, ShutdownRequest,
+        ShutdownResponse, SignalRequest, SignalResponse, StartContainerRequest,
+        StartContainerResponse, StateRequest, StateResponse, SyncRequest, SyncResponse,
+        WaitRequest, WaitResponse,
+    },
+    agent_ttrpc::Agent as AgentCalls,
+    failure,
+};
+use tokio::sync::mpsc;
+use ttrpc::{Code, r#async::TtrpcContext};
+
+use super::errors::status;
+use crate::{
+    container::{Agent, ContainerError, ProcessKey, Progress},
+    guest::{set_wall_clock, write_back},
+    process::Exit,
+};
+
+/// When the agent's own start happened, in microseconds since the kernel's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeline {
+    pub(crate) started_us: u64,
+    pub(crate) ready_us: u64,
+}
+
+/// Serves the calls of every connection.
+#[derive(Debug)]
+pub(crate) struct AgentService {
+    agent: Arc<Agent>,
+    timeline: Timeline,
+    /// Says that the machine is to end, after the answer.
+    end: mpsc::Sender<()>,
+}
+
+type Answer<T> = ttrpc::Result<T>;
+
+impl AgentService {
+    pub(crate) fn new(agent: Arc<Agent>, timeline: Timeline, end: mpsc::Sender<()>) -> Self {
+        Self {
+            agent,
+            timeline,
+            end,
+        }
+    }
+
+    /// Runs to its end what has begun, whatever becomes of the caller.
+    async fn detached<T, F>(&self, work: impl FnOnce(Arc<Agent>) -> F) -> Answer<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ContainerError>> + Send + 'static,
+    {
+        match tokio::spawn(work(Arc::clone(&self.agent))).await {
+            Ok(result) => result.map_err(|error| status(&error)),
+            Err(error) => Err(failure::plain(Code::INTERNAL, error.to_string())),
+        }
+    }
+
+    fn exit_message(&self, container: &str, exit: Exit) -> WaitResponse {
+        WaitResponse {
+            exit_code: exit.code,
+            exited_at_seconds: i64::try_from(exit.at.as_secs()).unwrap_or(i64::MAX),
+            exited_at_nanos: exit.at.subsec_nanos(),
+            oom_killed: self.agent.oom_killed(container),
+            ..WaitResponse::default()
+        }
+    }
+}
+
+#[async_trait]
+impl AgentCalls for AgentService {
+    async fn hello(&self, _: &TtrpcContext, request: HelloRequest) -> Answer<HelloResponse> {
+        if request.version != PROTOCOL_VERSION {
+            return Err(failure::plain(
+                Code::FAILED_PRECONDITION,
+                format!(
+                    "protocol version {} is not {PROTOCOL_VERSION}",
+                    request.version
+                ),
+            ));
+        }
+        if request.wall_clock_seconds != 0 {
+            set_wall_clock(request.wall_clock_seconds, request.wall_clock_nanos)
+                .map_err(ContainerError::io("set wall clock"))
+                .map_err(|error| status(&error))?;
+        }
+        Ok(HelloResponse {
+            version: PROTOCOL_VERSION,
+            kernel_release: rustix::system::uname().release().to_string_lossy().into(),
+            agent_start_us: self.timeline.started_us,
+            agent_ready_us: self.timeline.ready_us,
+            ..HelloResponse::default()
+        })
+    }
+
+    async fn create_container(
+        &self,
+        _: &TtrpcContext,
+        request: CreateContainerRequest,
+    ) -> Answer<CreateContainerResponse> {
+        let made = self
+            .detached(|agent| async move { agent.create(&request).await })
+            .await?;
+        Ok(CreateContainerResponse {
+            pid: made.pid,
+            warnings: made.warnings,
+            ..CreateContainerResponse::default()
+        })
+    }
+
+    async fn start_container(
+        &self,
+        _: &TtrpcContext,
+        request: StartContainerRequest,
+    ) -> Answer<StartContainerResponse> {
+        self.detached(|agent| async move { agent.start(&request.container_id).await })
+            .await?;
+        Ok(StartContainerResponse::default())
+    }
+
+    async fn exec(&self, _: &TtrpcContext, request: ExecRequest) -> Answer<ExecResponse> {
+        let made = self
+            .detached(|agent| async move { agent.exec(&request).await })
+            .await?;
+        Ok(ExecResponse {
+            pid: made.pid,
+            warnings: made.warnings,
+            ..ExecResponse::default()
+        })
+    }
+
+    async fn signal(&self, _: &TtrpcContext, request: SignalRequest) -> Answer<SignalResponse> {
+        let sent = if request.all {
+            self.agent.signal_all(&request.container_id, request.signal)
+        } else {
+            let key = key(&request.container_id, &request.exec_id);
+            self.agent.signal(key, request.signal)
+        };
+        sent.map_err(|error| status(&error))?;
+        Ok(SignalResponse::default())
+    }
+
+    async fn wait(&self, _: &TtrpcContext, request: WaitRequest) -> Answer<WaitResponse> {
+        let exit = self
+            .agent
+            .wait(key(&request.container_id, &request.exec_id))
+            .await
+            .map_err(|error| status(&error))?;
+        Ok(self.exit_message(&request.container_id, exit))
+    }
+
+    async fn close_stdin(
+        &self,
+        _: &TtrpcContext,
+        request: CloseStdinRequest,
+    ) -> Answer<CloseStdinResponse> {
+        let process = self
+            .agent
+            .process(key(&request.container_id, &request.exec_id))
+            .map_err(|error| status(&error))?;
+        if let Some(stdin) = &process.stdin {
+            stdin.close().await;
+        }
+        Ok(CloseStdinResponse::default())
+    }
+
+    async fn list_processes(
+        &self,
+        _: &TtrpcContext,
+        request: ListProcessesRequest,
+    ) -> Answer<ListProcessesResponse> {
+        let pids = self
+            .agent
+            .processes(&request.container_id)
+            .map_err(|error| status(&error))?;
+        Ok(ListProcessesResponse {
+            pids,
+            ..ListProcessesResponse::default()
+        })
+    }
+
+    async fn state(&self, _: &TtrpcContext, request: StateRequest) -> Answer<StateResponse> {
+        let (process, progress) = self
+            .agent
+            .progress(key(&request.container_id, &request.exec_id))
+            .map_err(|error| status(&error))?;
+        let (state, exit) = match progress {
+            Progress::Created => (ProcessState::PROCESS_STATE_CREATED, None),
+            Progress::Running => (ProcessState::PROCESS_STATE_RUNNING, None),
+            Progress::Stopped(exit) => (ProcessState::PROCESS_STATE_STOPPED, Some(exit)),
+        };
+        Ok(StateResponse {
+            state: state.into(),
+            pid: process.pid,
+            exit: exit
+                .map(|exit| self.exit_message(&request.container_id, exit))
+                .into(),
+            ..StateResponse::default()
+        })
+    }
+
+    async fn delete(&self, _: &TtrpcContext, request: DeleteRequest) -> Answer<DeleteResponse> {
+        self.detached(|agent| async move {
+            if request.exec_id.is_empty() {
+                agent.remove_container(&request.container_id).await
+            } else {
+                agent.remove_exec(key(&request.container_id, &request.exec_id))
+            }
+        })
+        .await?;
+        Ok(DeleteResponse::default())
+    }
+
+    async fn sync(&self, _: &TtrpcContext, _: SyncRequest) -> Answer<SyncResponse> {
+        write_back();
+        Ok(SyncResponse::default())
+    }
+
+    async fn shutdown(&self, _: &TtrpcContext, _: ShutdownRequest) -> Answer<ShutdownResponse> {
+        let closed = self
+            .detached(|agent| async move { agent.close().await })
+            .await;
+        write_back();
+        // The machine ends even if something could not be unmounted: everything is written.
+        let _ = self.end.send(()).await;
+        closed?;
+        Ok(ShutdownResponse::default())
+    }
+}
+
+fn key<'a>(container: &'a str, exec: &'a str) -> ProcessKey<'a> {
+    ProcessKey { container, exec }
+}

@@ -1,0 +1,109 @@
+//! A process's standard input on its way from the host.
+//!
+//! The host half-closes to end the input, and keeps the connection until the agent closes it; a connection that is
+//! closed whole or reset means that the host was lost: the input stays open, and a new connection may go on.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::net::{SendFlags, send};
+use tokio::{
+    io::AsyncWriteExt,
+    net::unix::pipe::Sender,
+    sync::{Mutex, watch},
+};
+
+use super::conn::Conn;
+
+/// One read: a full vsock packet.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The agent's end of an input pipe.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// None once the input has been closed.
+    pipe: Mutex<Option<Sender>>,
+    newest: watch::Sender<u64>,
+    closing: watch::Sender<bool>,
+}
+
+/// Why a pump stopped.
+#[derive(Debug, PartialEq, Eq)]
+enum Stopped {
+    /// The input is at its end, or nobody reads it any more.
+    Finished,
+    /// The connection is dead or has been replaced.
+    HostLost,
+}
+
+impl Input {
+    /// Takes over the write end of a pipe.
+    pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            pipe: Mutex::new(Some(Sender::from_owned_fd(pipe)?)),
+            newest: watch::Sender::new(0),
+            closing: watch::Sender::new(false),
+        })
+    }
+
+    /// Moves input from this connection until it ends or a newer one takes over.
+    pub(crate) async fn serve(&self, conn: &Conn) {
+        let mut own = 0;
+        self.newest.send_modify(|newest| {
+            *newest += 1;
+            own = *newest;
+        });
+        // An older connection first writes what it has received.
+        let mut pipe = self.pipe.lock().await;
+        let Some(writer) = pipe.as_mut() else {
+            return;
+        };
+        if self.pump(conn, writer, own).await == Stopped::Finished {
+            *pipe = None;
+        }
+    }
+
+    /// Closes the input once what has arrived for it is written.
+    pub(crate) async fn close(&self) {
+        self.closing.send_replace(true);
+        *self.pipe.lock().await = None;
+    }
+
+    /// Lets every connection go: the process is forgotten.
+    pub(crate) fn retire(&self) {
+        self.newest.send_replace(u64::MAX);
+    }
+
+    async fn pump(&self, conn: &Conn, writer: &mut Sender, own: u64) -> Stopped {
+        let mut newer = self.newest.subscribe();
+        let mut closing = self.closing.subscribe();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let received = tokio::select! {
+                biased;
+                _ = newer.wait_for(|newest| *newest > own) => return Stopped::HostLost,
+                received = conn.receive(&mut buffer) => received,
+                _ = closing.wait_for(|closing| *closing) => return Stopped::Finished,
+            };
+            match received {
+                Ok(0) if is_half_closed(conn) => return Stopped::Finished,
+                Ok(0) | Err(_) => return Stopped::HostLost,
+                Ok(count) => {
+                    if writer.write_all(&buffer[..count]).await.is_err() {
+                        return Stopped::Finished;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// After the end of what the peer sends: an empty send still succeeds while the peer can receive.
+fn is_half_closed(conn: &Conn) -> bool {
+    send(conn.socket().get_ref().as_fd(), &[], SendFlags::NOSIGNAL).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

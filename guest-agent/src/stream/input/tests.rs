@@ -1,0 +1,86 @@
+//! Tests of input on its way, with a socket pair for the host's connection.
+
+use std::{
+    io::Read,
+    os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
+    sync::Arc,
+};
+
+use tokio::{io::AsyncWriteExt, net::UnixStream, task::JoinHandle};
+
+use super::Input;
+use crate::stream::Conn;
+
+fn connection() -> (Conn, UnixStream) {
+    let (agent, host) = StdStream::pair().unwrap();
+    agent.set_nonblocking(true).unwrap();
+    host.set_nonblocking(true).unwrap();
+    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
+    (conn, UnixStream::from_std(host).unwrap())
+}
+
+fn input() -> (Arc<Input>, std::io::PipeReader) {
+    let (read, write) = std::io::pipe().unwrap();
+    (Arc::new(Input::new(write.into()).unwrap()), read)
+}
+
+fn serve(input: &Arc<Input>, conn: Conn) -> JoinHandle<()> {
+    let input = Arc::clone(input);
+    tokio::spawn(async move { input.serve(&conn).await })
+}
+
+fn read_to_end(mut reader: std::io::PipeReader) -> JoinHandle<Vec<u8>> {
+    tokio::task::spawn_blocking(move || {
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        read
+    })
+}
+
+#[tokio::test]
+async fn half_close_ends_the_input_after_everything_is_written() {
+    let (input, reader) = input();
+    let (conn, mut host) = connection();
+    let served = serve(&input, conn);
+    let sent = vec![7; 1_000_000];
+    let read = read_to_end(reader);
+    host.write_all(&sent).await.unwrap();
+    host.shutdown().await.unwrap();
+    assert!(read.await.unwrap() == sent);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn lost_host_leaves_the_input_open_for_the_next() {
+    let (input, reader) = input();
+    let (conn, mut host) = connection();
+    let served = serve(&input, conn);
+    host.write_all(b"one ").await.unwrap();
+    drop(host);
+    served.await.unwrap();
+    let (conn, mut host) = connection();
+    let served = serve(&input, conn);
+    host.write_all(b"two").await.unwrap();
+    host.shutdown().await.unwrap();
+    assert_eq!(read_to_end(reader).await.unwrap(), b"one two");
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn close_writes_what_has_arrived_first() {
+    let (input, reader) = input();
+    let (conn, mut host) = connection();
+    host.write_all(b"arrived").await.unwrap();
+    let served = serve(&input, conn);
+    tokio::task::yield_now().await;
+    input.close().await;
+    assert_eq!(read_to_end(reader).await.unwrap(), b"arrived");
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn close_without_connection_ends_the_input() {
+    let (input, reader) = input();
+    input.close().await;
+    assert_eq!(read_to_end(reader).await.unwrap(), b"");
+}

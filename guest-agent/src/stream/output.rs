@@ -1,0 +1,119 @@
+//! A process's standard output or error on its way to the host.
+//!
+//! Nothing is kept in the agent: bytes stay in the pipe until a connection takes them, so a writer that nobody reads
+//! from waits, and what was written before the process ended is still there for a later connection. `splice` hands the
+//! pipe's pages to the socket without a copy through this process.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, ioctl_fionread},
+    pipe::{SpliceFlags, splice},
+};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::{Mutex, watch as counter},
+};
+
+use super::conn::Conn;
+use crate::readiness::watch;
+
+/// As much as the pipe holds.
+const SPLICE_BYTES: usize = 256 * 1024;
+
+/// The agent's end of an output pipe.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pipe: Mutex<AsyncFd<OwnedFd>>,
+    /// Counts connections: the newest one has the stream.
+    newest: counter::Sender<u64>,
+}
+
+/// Why a pump stopped.
+#[derive(Debug, PartialEq, Eq)]
+enum Stopped {
+    /// Every writer is gone and the pipe is empty.
+    EndOfOutput,
+    /// The connection is dead; what is in the pipe stays there.
+    HostLost,
+}
+
+impl Output {
+    /// Takes over the read end of a pipe.
+    pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self {
+            pipe: Mutex::new(watch(pipe, Interest::READABLE)?),
+            newest: counter::Sender::new(0),
+        })
+    }
+
+    /// Moves output to this connection until it ends, the connection dies or a newer one takes over.
+    pub(crate) async fn serve(&self, conn: &Conn) {
+        let mut own = 0;
+        self.newest.send_modify(|newest| {
+            *newest += 1;
+            own = *newest;
+        });
+        let mut newer = self.newest.subscribe();
+        let stopped = tokio::select! {
+            _ = newer.wait_for(|newest| *newest > own) => return,
+            stopped = self.pump(conn) => stopped,
+        };
+        if stopped == Stopped::EndOfOutput && conn.finish_sending().is_ok() {
+            // The host closes when it has read everything; its own half-close may have come long before.
+            let mut nothing = [0; 64];
+            while conn.receive(&mut nothing).await.is_ok_and(|read| read > 0) {}
+        }
+    }
+
+    /// Lets every connection go: the process is forgotten.
+    pub(crate) fn retire(&self) {
+        self.newest.send_replace(u64::MAX);
+    }
+
+    async fn pump(&self, conn: &Conn) -> Stopped {
+        let pipe = self.pipe.lock().await;
+        loop {
+            let Ok(mut readable) = pipe.readable().await else {
+                return Stopped::HostLost;
+            };
+            let Ok(mut writable) = conn.socket().writable().await else {
+                return Stopped::HostLost;
+            };
+            let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            let socket = conn.socket().get_ref();
+            match splice(pipe.get_ref(), None, socket, None, SPLICE_BYTES, flags) {
+                Ok(0) => return Stopped::EndOfOutput,
+                Ok(_) | Err(Errno::INTR) => {}
+                // Either side may have been the reason.
+                Err(Errno::AGAIN) => {
+                    if ioctl_fionread(pipe.get_ref()).unwrap_or(0) == 0 {
+                        readable.clear_ready();
+                    } else if !is_writable(socket) {
+                        writable.clear_ready();
+                    }
+                }
+                Err(_) => return Stopped::HostLost,
+            }
+        }
+    }
+}
+
+/// Asks the kernel: bytes that arrived in the pipe after the failed splice must not let the pump wait for a socket
+/// that has been writable all the time.
+fn is_writable(socket: &OwnedFd) -> bool {
+    let mut ask = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::OUT)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut ask, Some(&now)).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(test)]
+mod tests;

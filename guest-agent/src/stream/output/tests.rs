@@ -1,0 +1,99 @@
+//! Tests of output on its way, with a socket pair for the host's connection.
+
+use std::{
+    io::Write,
+    os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
+    sync::Arc,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+
+use super::Output;
+use crate::stream::Conn;
+
+/// The agent's side of a connection and the host's.
+fn connection() -> (Conn, UnixStream) {
+    let (agent, host) = StdStream::pair().unwrap();
+    agent.set_nonblocking(true).unwrap();
+    host.set_nonblocking(true).unwrap();
+    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
+    (conn, UnixStream::from_std(host).unwrap())
+}
+
+fn output() -> (Arc<Output>, std::io::PipeWriter) {
+    let (read, write) = std::io::pipe().unwrap();
+    (Arc::new(Output::new(read.into()).unwrap()), write)
+}
+
+fn serve(output: &Arc<Output>, conn: Conn) -> tokio::task::JoinHandle<()> {
+    let output = Arc::clone(output);
+    tokio::spawn(async move { output.serve(&conn).await })
+}
+
+#[tokio::test]
+async fn bytes_written_before_the_connection_arrive_and_then_the_end() {
+    let (output, mut writer) = output();
+    writer.write_all(b"early").unwrap();
+    drop(writer);
+    let (conn, mut host) = connection();
+    let served = serve(&output, conn);
+    let mut read = Vec::new();
+    host.read_to_end(&mut read).await.unwrap();
+    assert_eq!(read, b"early");
+    drop(host);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn more_than_pipe_and_socket_hold_arrives_whole() {
+    let (output, mut writer) = output();
+    let (conn, mut host) = connection();
+    let served = serve(&output, conn);
+    let sent: Vec<u8> = (0..4_000_000u32).map(|i| i.to_le_bytes()[1]).collect();
+    let copy = sent.clone();
+    let writing = tokio::task::spawn_blocking(move || writer.write_all(&copy).unwrap());
+    let mut read = Vec::new();
+    host.read_to_end(&mut read).await.unwrap();
+    assert!(read == sent);
+    writing.await.unwrap();
+    drop(host);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_lost_host_has_not_taken_stays_for_the_next() {
+    let (output, mut writer) = output();
+    let (conn, host) = connection();
+    drop(host);
+    writer.write_all(b"kept").unwrap();
+    serve(&output, conn).await.unwrap();
+    let (conn, mut host) = connection();
+    let served = serve(&output, conn);
+    let mut read = [0; 4];
+    host.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"kept");
+    output.retire();
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn newer_connection_takes_the_stream_over() {
+    let (output, mut writer) = output();
+    let (first, mut old_host) = connection();
+    let first = serve(&output, first);
+    writer.write_all(b"1").unwrap();
+    assert_eq!(old_host.read_u8().await.unwrap(), b'1');
+    let (second, mut host) = connection();
+    let second = serve(&output, second);
+    first.await.unwrap();
+    writer.write_all(b"2").unwrap();
+    assert_eq!(host.read_u8().await.unwrap(), b'2');
+    drop(writer);
+    assert_eq!(host.read(&mut [0; 1]).await.unwrap(), 0);
+    host.shutdown().await.unwrap();
+    drop(host);
+    second.await.unwrap();
+}
