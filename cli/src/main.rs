@@ -1,2 +1,73 @@
-//! The husk command.
-fn main() {}
+//! The husk command: a door. It translates what a person typed for the sandbox and what came of it for the person.
+//!
+//! `args` and `values` are the command line, `run` is `husk run` with `streams`, `signals`, `progress` and `report`
+//! beside it, `host` is `husk check` and `husk gc`.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod host;
+mod progress;
+mod report;
+mod run;
+mod signals;
+mod streams;
+mod values;
+
+use std::process;
+
+use anyhow::{Context, Result};
+use args::{Cli, Verb};
+use clap::Parser;
+use husk_sandbox::settings::Settings;
+use tokio::runtime;
+use tracing_subscriber::EnvFilter;
+
+/// Husk itself failed: what it says is on standard error.
+const HUSK_FAILED: u8 = 125;
+
+fn main() {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        error.print().ok();
+        // Help and version were asked for; anything else is a command line that is not understood.
+        exit(if error.use_stderr() { HUSK_FAILED } else { 0 })
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("HUSK_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let code = serve(cli).unwrap_or_else(|error| {
+        report::error(&error);
+        HUSK_FAILED
+    });
+    exit(code)
+}
+
+/// Threads that still wait for standard input end here.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the process ends"
+)]
+fn exit(code: u8) -> ! {
+    process::exit(i32::from(code))
+}
+
+fn serve(cli: Cli) -> Result<u8> {
+    let settings = Settings::load(cli.config.as_deref())?;
+    match cli.verb {
+        Verb::Run(args) => {
+            // One worker: the runtime only passes messages, bulk data has threads of its own.
+            let runtime = runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .context("cannot start")?;
+            runtime.block_on(run::run(&args, &settings))
+        }
+        Verb::Check(args) => host::check(&args, &settings),
+        Verb::Gc => host::gc(&settings),
+    }
+}

@@ -9,3 +9,4 @@ pub mod machine;
 pub mod pod;
 pub mod settings;
 pub mod spec;
+pub mod text;

@@ -13,7 +13,7 @@ const MAX_WORDS: usize = 2048;
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// The pod's socket cannot be used.
-    #[error("vsock socket of the pod: {0}")]
+    #[error("vsock socket of the pod")]
     Socket(#[from] io::Error),
     /// The guest refused the connection, or ended before it took it.
     #[error("the guest did not take a connection to port {port}")]

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Flavour, sums};
@@ -33,7 +34,7 @@ pub enum ArtefactError {
         tried: String,
     },
     /// The digests cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -129,6 +130,34 @@ impl Artefacts {
     pub fn kernel(&self, flavour: Flavour) -> Result<BootArtefact, ArtefactError> {
         self.recorded(flavour.file_name(), || {
             format!(": build it with cargo xtask kernel {flavour}, or choose the other flavour")
+        })
+    }
+
+    /// A kernel that somebody names by its path: its digest is what the file has now.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn kernel_file(path: &Path) -> Result<BootArtefact, ArtefactError> {
+        let unreadable = |source| ArtefactError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = File::open(path).map_err(unreadable)?;
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Err(unreadable(io::Error::other("not a regular file")));
+        }
+        let mut hash = Sha256::new();
+        let mut bytes = vec![0; 1 << 20];
+        loop {
+            let count = file.read(&mut bytes).map_err(unreadable)?;
+            if count == 0 {
+                break;
+            }
+            hash.update(bytes.get(..count).unwrap_or_default());
+        }
+        Ok(BootArtefact {
+            path: path.to_owned(),
+            sha256: hex::encode(hash.finalize()),
         })
     }
 

@@ -64,3 +64,12 @@ fn flavour_follows_the_host_unless_chosen() {
     assert_eq!(lean.resolve(KvmKind::Hardware), Flavour::Lean);
     assert!("fat".parse::<FlavourChoice>().unwrap_err().contains("fat"));
 }
+
+#[test]
+fn kernel_named_by_path_has_the_digest_of_its_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vmlinux");
+    fs::write(&path, "").unwrap();
+    assert_eq!(Artefacts::kernel_file(&path).unwrap().sha256, DIGEST);
+    assert!(Artefacts::kernel_file(dir.path()).is_err());
+}

@@ -11,7 +11,7 @@ use super::progress::Stalled;
 #[derive(Debug, Error)]
 pub enum MachineError {
     /// A file that the machine needs cannot be opened.
-    #[error("{}: {source}{}", path.display(), hint(path, source))]
+    #[error("cannot open {}{}", path.display(), hint(path, source))]
     Open {
         /// The file.
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum MachineError {
         source: io::Error,
     },
     /// The VMM process does not start.
-    #[error("{}: cannot be started: {source}", path.display())]
+    #[error("cannot start {}", path.display())]
     Spawn {
         /// The binary.
         path: PathBuf,
@@ -27,13 +27,13 @@ pub enum MachineError {
         source: io::Error,
     },
     /// No pid namespace for the VMM.
-    #[error("no pid namespace for the VMM: {source} (husk must run as root)")]
+    #[error("no pid namespace for the VMM (husk must run as root)")]
     Namespace {
         /// Why not.
         source: io::Error,
     },
     /// The VMM process cannot be told or watched.
-    #[error("VMM process {pid}: {what}: {source}")]
+    #[error("VMM process {pid}: {what}")]
     Process {
         /// Its pid.
         pid: u32,
@@ -43,10 +43,10 @@ pub enum MachineError {
         source: io::Error,
     },
     /// A message that cannot be sent or understood.
-    #[error("control socket of the VMM: {0}")]
+    #[error("control socket of the VMM")]
     Wire(#[from] WireError),
     /// The control socket broke.
-    #[error("control socket of the VMM: {0}")]
+    #[error("control socket of the VMM")]
     Control(#[from] io::Error),
     /// The VMM ended, or nobody listens any more.
     #[error("the VMM has ended")]

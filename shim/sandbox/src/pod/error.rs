@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::Timeline;
 use crate::{
     agent::{AgentError, Refusal},
+    images::scratch::ScratchError,
     machine::{MachineError, ProcessEnd},
 };
 
@@ -29,7 +30,7 @@ pub enum PodError {
         name: String,
     },
     /// A file or directory of the pod.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -37,8 +38,8 @@ pub enum PodError {
         source: io::Error,
     },
     /// The scratch disk.
-    #[error("scratch disk: {0}")]
-    Scratch(#[source] io::Error),
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     /// The machine.
     #[error(transparent)]
     Machine(#[from] MachineError),

@@ -11,7 +11,7 @@ use super::{
     error::{MachineEnd, PodError},
     owner::{Ask, Message, Meter, ProcessExit, Reply},
     run_dir::PodName,
-    timeline::monotonic_us,
+    timeline::{Timeline, monotonic_us},
 };
 use crate::agent::{
     Created, GuestInfo, NewContainer, NewProcess, ProcessId, Reach, StreamKind, open_stream,
@@ -137,6 +137,22 @@ impl Pod {
             let ask = Ask::Mark(stage, at_us, metrics.instructions);
             self.queue.send(Message::Ask(ask)).await.ok();
         }
+    }
+
+    /// The stages so far.
+    ///
+    /// # Errors
+    /// The owner's task is no more.
+    pub async fn timeline(&self) -> Result<Timeline, PodError> {
+        self.ask(Ask::Timeline).await
+    }
+
+    /// Kernel instructions that the guest has executed, where they are counted.
+    ///
+    /// # Errors
+    /// The machine ended.
+    pub async fn instructions(&self) -> Result<u64, PodError> {
+        Ok(self.meter.control.metrics().await?.instructions)
     }
 
     /// Ends the pod without asking the guest, and returns when nothing of it is left. Repeating it is no error.

@@ -19,13 +19,14 @@ use super::{
     owner::{Message, Meter, News, Owned, Owner, boot_limit, send},
     remains::Remains,
     run_dir::{PodDir, PodName, file_error, sweep},
-    scratch,
 };
 use crate::{
+    images::scratch,
     machine::{
         BootArtefact, ControlClient, Drive, ExitWatch, LaunchedVmm, MachineSpec, Vmm, VmmLog,
     },
     spec::Shape,
+    text::one_line,
 };
 
 /// Slots of every machine: the scratch disk's and 4 writable ones, 16 for images.
@@ -125,7 +126,7 @@ pub async fn launch(spec: PodSpec, mut timeline: Timeline) -> Result<Pod, PodErr
     tokio::spawn(async move {
         let news = match greeter.greet(socket, boot_limit(memory_mib)).await {
             Ok((agent, info)) => News::AgentReady(agent, info),
-            Err(error) => News::AgentLost(error.to_string()),
+            Err(error) => News::AgentLost(one_line(&error)),
         };
         send(&boot, news).await;
     });
@@ -244,9 +245,7 @@ fn scratch_drive(spec: &PodSpec, bytes: u64, dir: &mut PodDir) -> Result<Drive, 
         .map_err(|source| file_error(&parent, source))?;
     let path = parent.join(format!("{}.ext4", spec.name.as_str()));
     dir.note_file(path.clone())?;
-    scratch::create(&path, bytes).map_err(PodError::Scratch)?;
-    let opened = File::options().read(true).write(true).open(&path);
-    let file = opened.map_err(|source| file_error(&path, source))?;
+    let file = scratch::create(&spec.dirs.state.join("templates"), &path, bytes)?;
     fs::remove_file(&path).map_err(|source| file_error(&path, source))?;
     Ok(Drive {
         class: SlotClass::Writable,

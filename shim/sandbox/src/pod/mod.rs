@@ -9,7 +9,6 @@ mod launch;
 mod owner;
 mod remains;
 mod run_dir;
-mod scratch;
 #[cfg(test)]
 mod tests;
 mod timeline;

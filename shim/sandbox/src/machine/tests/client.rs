@@ -11,7 +11,10 @@ use husk_machine::api::{
 };
 use tokio::sync::mpsc;
 
-use crate::machine::{ControlClient, MachineError, MachineNews};
+use crate::{
+    machine::{ControlClient, MachineError, MachineNews},
+    text::one_line,
+};
 
 fn read_request(socket: &mut UnixStream) -> Request {
     let mut length = [0; 4];
@@ -109,7 +112,8 @@ async fn message_that_is_none_ends_the_connection_with_its_words() {
     vmm.write_all(b"\x02\0\0\0{}").unwrap();
     match news.recv().await.unwrap() {
         MachineNews::Closed(Err(error)) => {
-            assert!(error.to_string().contains("not valid"), "{error}");
+            let text = one_line(&error);
+            assert!(text.contains("message is not valid"), "{text}");
         }
         other => panic!("{other:?}"),
     }

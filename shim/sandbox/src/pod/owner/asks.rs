@@ -72,6 +72,7 @@ impl Owner {
             Ask::Mark(stage, at_us, instructions) => {
                 self.owned.timeline.mark_at(stage, at_us, instructions);
             }
+            Ask::Timeline(reply) => drop(reply.send(Ok(self.owned.timeline.clone()))),
             Ask::End(reply) => self.ask_end(reply),
         }
     }

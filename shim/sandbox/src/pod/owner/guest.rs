@@ -13,6 +13,7 @@ use crate::{
     agent::{AgentClient, AgentError, GuestInfo, ProcessId},
     machine::{ControlClient, GuestLimit, within},
     pod::error::PodError,
+    text::one_line,
 };
 
 /// What one call may take: the dearest, creating a container, takes about 10 million instructions alone, and shares
@@ -126,7 +127,7 @@ impl Guest {
         tokio::spawn(async move {
             let news = match agent.wait(&process).await {
                 Ok(exit) => News::Exited(process, exit),
-                Err(error) => News::AgentLost(error.to_string()),
+                Err(error) => News::AgentLost(one_line(&error)),
             };
             send(&queue, news).await;
         });
@@ -140,7 +141,7 @@ impl Guest {
                 sleep(PING_EVERY).await;
                 let ping = guest.agent.ping();
                 if let Err(error) = guest.meter.call("sign of life of the agent", ping).await {
-                    return send(&guest.queue, News::AgentLost(error.to_string())).await;
+                    return send(&guest.queue, News::AgentLost(one_line(&error))).await;
                 }
             }
         });

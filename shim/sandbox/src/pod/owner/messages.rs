@@ -6,7 +6,10 @@ use super::{processes::ProcessExit, reply::Reply};
 use crate::{
     agent::{AgentClient, Created, Exit, GuestInfo, NewContainer, NewProcess, ProcessId, Reach},
     machine::{MachineNews, ProcessEnd},
-    pod::error::{MachineEnd, PodError},
+    pod::{
+        error::{MachineEnd, PodError},
+        timeline::Timeline,
+    },
 };
 
 /// One entry of the queue.
@@ -37,6 +40,8 @@ pub(in crate::pod) enum Ask {
     Delete(ProcessId, Reply<()>),
     /// Something noted in the timeline: name, time, instructions.
     Mark(&'static str, u64, u64),
+    /// The stages so far.
+    Timeline(Reply<Timeline>),
     /// The pod's end.
     End(Reply<MachineEnd>),
 }

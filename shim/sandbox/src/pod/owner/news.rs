@@ -13,6 +13,7 @@ use crate::{
     agent::{AgentClient, Created, GuestInfo, ProcessId},
     machine::MachineNews,
     pod::error::PodError,
+    text::one_line,
 };
 
 impl Owner {
@@ -39,7 +40,7 @@ impl Owner {
             News::Machine(MachineNews::Closed(end)) => {
                 self.closed = true;
                 if let Err(error) = end {
-                    self.agent_lost(error.to_string());
+                    self.agent_lost(one_line(&error));
                 }
                 self.maybe_ended();
             }
@@ -79,7 +80,7 @@ impl Owner {
         if let Err(error) = &result
             && error.refusal().is_none()
         {
-            self.agent_lost(error.to_string());
+            self.agent_lost(one_line(&error));
             return false;
         }
         // Taken first: the entry goes when the process does.

@@ -1,0 +1,109 @@
+//! Words for people: errors, warnings, timelines.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Error, Result};
+use husk_sandbox::pod::{MachineEnd, PodError, Timeline};
+use serde::Serialize;
+
+use crate::args::{RunArgs, TimelineFormat};
+
+/// The most lines of a guest's console in an error.
+const CONSOLE_LINES: usize = 40;
+
+/// One line that names the thing and the cause; for a machine that ended, what it said last and when it did what.
+pub(crate) fn error(error: &Error) {
+    eprintln!("husk: {}", clean(&format!("{error:#}")));
+    let ended = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(PodError::MachineEnded(end)) => Some(end),
+        _ => None,
+    });
+    if let Some(end) = ended {
+        eprint!("{}", details(end));
+    }
+}
+
+/// A machine ended under a container that ran.
+pub(crate) fn machine_lost(end: &MachineEnd) {
+    eprintln!("husk: {}", clean(&end.to_string()));
+    eprint!("{}", details(end));
+}
+
+/// Something that a person should know and that stops nothing.
+pub(crate) fn warning(text: &str) {
+    eprintln!("husk: warning: {}", clean(text));
+}
+
+fn details(end: &MachineEnd) -> String {
+    let console = end
+        .report
+        .as_ref()
+        .map(|report| report.console_tail.as_str());
+    let mut text = last_lines("console", console.unwrap_or_default());
+    text.push_str(&last_lines("vmm", &end.log_tail));
+    text.push_str(&format!("{}\n", end.timeline));
+    text
+}
+
+/// The end of what a guest or a VMM wrote, each line marked and harmless for a terminal.
+fn last_lines(from: &str, text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let first = lines.len().saturating_sub(CONSOLE_LINES);
+    let shown = lines.get(first..).unwrap_or_default();
+    shown
+        .iter()
+        .map(|line| format!("{from}| {}\n", clean(line)))
+        .collect()
+}
+
+/// Guests choose some of the words: no control character reaches a terminal.
+fn clean(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim_end().chars().map(printable).collect()
+}
+
+#[derive(Serialize)]
+struct JsonTimeline<'a> {
+    kernel_release: &'a str,
+    exit_code: u8,
+    stages: &'a [husk_sandbox::pod::Mark],
+}
+
+/// What a run was, for its timeline.
+pub(crate) struct Ran<'a> {
+    pub(crate) kernel_release: &'a str,
+    pub(crate) exit_code: u8,
+    pub(crate) timeline: &'a Timeline,
+}
+
+/// Prints the timeline if it was asked for.
+pub(crate) fn timeline(args: &RunArgs, ran: &Ran<'_>) -> Result<()> {
+    let Some(format) = args.timeline else {
+        return Ok(());
+    };
+    let text = match format {
+        TimelineFormat::Text => ran.timeline.to_string(),
+        TimelineFormat::Json => serde_json::to_string(&JsonTimeline {
+            kernel_release: ran.kernel_release,
+            exit_code: ran.exit_code,
+            stages: &ran.timeline.marks,
+        })?,
+    };
+    match &args.timeline_file {
+        Some(path) => write_file(path, &text),
+        None => {
+            eprintln!("{text}");
+            Ok(())
+        }
+    }
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, format!("{text}\n")).with_context(|| format!("timeline {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! The container of a run: the states it passes are types, and only a running one can be waited for.
+
+use std::{
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use husk_sandbox::{
+    agent::{NewContainer, ProcessId, Reach, StreamKind, Streams},
+    pod::{MachineEnd, Pod, PodError, ProcessExit},
+};
+use rustix::process::Signal;
+use tokio::{sync::oneshot, time::interval};
+
+use crate::{
+    report,
+    signals::{self, Signals, Wish},
+    streams::{Output, OutputEnd, copy_input, copy_output},
+};
+
+/// How often it is looked whether output still comes after the process has ended.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the rest of the output may not move although our own reader waits for it: a guest that holds it back.
+const STUCK: Duration = Duration::from_secs(120);
+
+/// A container whose init waits.
+pub(super) struct Container<'a> {
+    pod: &'a Pod,
+    process: ProcessId,
+}
+
+/// A container that runs.
+pub(super) struct Running<'a> {
+    pod: &'a Pod,
+    process: ProcessId,
+    outputs: Vec<Output>,
+}
+
+/// How it ended.
+pub(super) struct Ended {
+    pub(super) code: u8,
+    pub(super) lost: Option<Box<MachineEnd>>,
+}
+
+impl<'a> Container<'a> {
+    pub(super) async fn create(pod: &'a Pod, container: NewContainer) -> Result<Self, PodError> {
+        let process = ProcessId::init(&container.id);
+        let created = pod.create(container).await?;
+        for warning in created.warnings {
+            report::warning(&warning);
+        }
+        pod.mark("container created").await;
+        Ok(Self { pod, process })
+    }
+
+    /// Connects the standard streams and lets the command run.
+    pub(super) async fn start(self, streams: Streams) -> Result<Running<'a>, PodError> {
+        let mut outputs = Vec::new();
+        if streams.stdout {
+            let stream = self.open(StreamKind::Stdout).await?;
+            let output = duplicate(io::stdout()).and_then(|to| copy_output(stream, to));
+            outputs.push(output.map_err(stream_error)?);
+        }
+        if streams.stderr {
+            let stream = self.open(StreamKind::Stderr).await?;
+            let output = duplicate(io::stderr()).and_then(|to| copy_output(stream, to));
+            outputs.push(output.map_err(stream_error)?);
+        }
+        let input = match streams.stdin {
+            true => Some(self.open(StreamKind::Stdin).await?),
+            false => None,
+        };
+        self.pod.start(&self.process.container).await?;
+        if let Some(stream) = input {
+            // Only now: what cannot start must not eat what the next command of a script would read.
+            let from = duplicate(io::stdin());
+            from.and_then(|from| copy_input(from, stream))
+                .map_err(stream_error)?;
+        }
+        self.pod.mark("command started").await;
+        Ok(Running {
+            pod: self.pod,
+            process: self.process,
+            outputs,
+        })
+    }
+
+    async fn open(&self, kind: StreamKind) -> Result<UnixStream, PodError> {
+        let stream = self.pod.stream(&self.process, kind).await?;
+        stream.into_std().map_err(stream_error)
+    }
+}
+
+fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
+    fd.as_fd().try_clone_to_owned()
+}
+
+fn stream_error(error: io::Error) -> PodError {
+    PodError::Agent(error.into())
+}
+
+impl Running<'_> {
+    /// Waits for the end of the command and of its output; signals are passed on meanwhile.
+    pub(super) async fn wait(self, signals: &mut Signals) -> Result<Ended> {
+        let Self {
+            pod,
+            process,
+            outputs,
+        } = self;
+        let mut copying = Copying::new(pod, outputs);
+        let exit = pod.wait(&process);
+        let mut exit = std::pin::pin!(exit);
+        let mut killed = false;
+        let exit: ProcessExit = loop {
+            tokio::select! {
+                exit = &mut exit => break exit?,
+                wish = signals.next() => killed |= obey(pod, &process, wish).await,
+                end = copying.failed() => return copying.give_up(end),
+            }
+        };
+        if exit.machine.is_none() {
+            pod.mark("command ended").await;
+            tokio::select! {
+                ended = copying.complete() => {
+                    if let Some(end) = ended.context("the rest of the output")? {
+                        return copying.give_up(end);
+                    }
+                }
+                _ = signals.next_end() => {}
+            }
+        }
+        Ok(Ended {
+            code: exit.code,
+            // A machine that we killed on demand is no news.
+            lost: exit.machine.filter(|_| !killed),
+        })
+    }
+}
+
+/// `true`: the machine was killed.
+async fn obey(pod: &Pod, process: &ProcessId, wish: Wish) -> bool {
+    match wish {
+        Wish::Forward(signal) => {
+            let (pod, process) = (pod.clone(), process.clone());
+            let number = u32::try_from(signal.as_raw()).unwrap_or(0);
+            // Beside: the next signal must not wait for the agent's answer to this one.
+            tokio::spawn(async move {
+                if let Err(error) = pod.signal(&process, number, Reach::One).await {
+                    tracing::debug!(%error, "signal {number} was not delivered");
+                }
+            });
+            false
+        }
+        Wish::Kill(_) => {
+            let pod = pod.clone();
+            tokio::spawn(async move { pod.end().await.ok() });
+            true
+        }
+    }
+}
+
+/// The outputs that are still copied.
+struct Copying {
+    outputs: Vec<Output>,
+}
+
+impl Copying {
+    fn new(pod: &Pod, mut outputs: Vec<Output>) -> Self {
+        if let Some(stdout) = outputs.first_mut() {
+            let (_, never) = oneshot::channel();
+            let first = std::mem::replace(&mut stdout.first, never);
+            let pod = pod.clone();
+            tokio::spawn(async move {
+                if first.await.is_ok() {
+                    pod.mark("first byte").await;
+                }
+            });
+        }
+        Self { outputs }
+    }
+
+    /// Comes when an output fails; an output that is complete is no news.
+    async fn failed(&mut self) -> OutputEnd {
+        loop {
+            match self.next_end().await {
+                Some(OutputEnd::Complete) => {}
+                Some(end) => return end,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Waits until everything is copied; gives what failed.
+    async fn complete(&mut self) -> Result<Option<OutputEnd>> {
+        let mut look = interval(LOOK_EVERY);
+        let (mut moved, mut since) = (0, Instant::now());
+        loop {
+            tokio::select! {
+                biased;
+                end = self.next_end() => match end {
+                    Some(OutputEnd::Complete) => {}
+                    other => return Ok(other),
+                },
+                _ = look.tick() => {
+                    let bytes: u64 = self.outputs.iter().map(|o| o.copied.bytes()).sum();
+                    let ours = self.outputs.iter().any(|o| o.copied.is_writing());
+                    if bytes != moved || ours {
+                        (moved, since) = (bytes, Instant::now());
+                    }
+                    if since.elapsed() > STUCK {
+                        anyhow::bail!("the guest holds it back for {} s", STUCK.as_secs());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The end of one output, whichever comes first; `None`: all have ended.
+    async fn next_end(&mut self) -> Option<OutputEnd> {
+        let mut ends = self.outputs.iter_mut().map(|output| &mut output.end);
+        let (index, end) = match (ends.next(), ends.next()) {
+            (None, _) => return None,
+            (Some(only), None) => (0, only.await),
+            (Some(first), Some(second)) => tokio::select! {
+                end = first => (0, end),
+                end = second => (1, end),
+            },
+        };
+        self.outputs.remove(index);
+        Some(end.unwrap_or(OutputEnd::Complete))
+    }
+
+    /// Nobody reads what the container writes: it ends, as a process would that writes into a closed pipe.
+    fn give_up(&self, end: OutputEnd) -> Result<Ended> {
+        match end {
+            OutputEnd::Failed(error) => Err(error).context("cannot write the container's output"),
+            OutputEnd::Closed | OutputEnd::Complete => Ok(Ended {
+                code: signals::exit_code(Signal::PIPE),
+                lost: None,
+            }),
+        }
+    }
+}

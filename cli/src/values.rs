@@ -1,0 +1,61 @@
+//! Values of options, parsed.
+
+use husk_sandbox::spec::EnvOption;
+
+/// `NAME=value` or `NAME`.
+pub(crate) fn env_option(text: &str) -> Result<EnvOption, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    Ok(match value {
+        Some(value) => EnvOption::Set(name.to_owned(), value.to_owned()),
+        None => EnvOption::Inherit(name.to_owned()),
+    })
+}
+
+/// A decimal number of CPUs, in thousandths; no floating point, so that 0.1 is 100.
+pub(crate) fn cpu_millis(text: &str) -> Result<u32, String> {
+    let wrong = || format!("{text:?} is not a number of CPUs such as 0.5 or 2");
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    let empty = whole.is_empty() && part.is_empty();
+    if empty || part.len() > 3 || !digits(whole) || !digits(part) {
+        return Err(wrong());
+    }
+    let whole: u32 = format!("0{whole}").parse().map_err(|_| wrong())?;
+    let part: u32 = format!("{part:0<3}").parse().map_err(|_| wrong())?;
+    let millis = whole.checked_mul(1000).and_then(|w| w.checked_add(part));
+    match millis {
+        Some(millis) if millis > 0 => Ok(millis),
+        _ => Err(wrong()),
+    }
+}
+
+/// Bytes, or a number with `b`, `k`, `m` or `g` (powers of 1024, either case).
+pub(crate) fn memory_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is not a size such as 268435456, 512m or 2g");
+    let lower = text.to_ascii_lowercase();
+    let (digits, shift) = match lower.as_bytes().last() {
+        Some(b'b') => (lower.get(..lower.len() - 1), 0),
+        Some(b'k') => (lower.get(..lower.len() - 1), 10),
+        Some(b'm') => (lower.get(..lower.len() - 1), 20),
+        Some(b'g') => (lower.get(..lower.len() - 1), 30),
+        _ => (Some(lower.as_str()), 0),
+    };
+    let digits = digits.unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(1 << shift)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests;
