@@ -41,6 +41,22 @@ fn detached_slot_is_empty_and_can_be_used_again() {
     assert_eq!((guest.capacity(), guest.read(6, 1).status), (7, OK));
 }
 
+/// A driver may leave an empty slot alone but for its interrupt, and probe it once a disk is there.
+#[test]
+fn empty_slot_without_queues_still_announces_its_disk() {
+    let mut guest = Guest::new(ReadOnly, 0);
+    guest.driver.negotiate(u64::MAX);
+    guest.driver.write(0x70, 15);
+    let file = backing_file(guest.dir.path(), 5, ReadOnly);
+    let slot = guest.driver.slot.clone();
+    slot.with_device(|d| d.attach(file, serial("later")))
+        .unwrap();
+    slot.notify_config_change();
+    assert_eq!(guest.driver.acknowledge(), 2);
+    guest.driver.start(u64::MAX);
+    assert_eq!(guest.read(2, 1).data, [2; 512]);
+}
+
 #[test]
 fn disk_survives_a_reset_by_the_driver() {
     let mut guest = Guest::new(ReadOnly, 5);

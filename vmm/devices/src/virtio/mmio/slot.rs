@@ -203,7 +203,8 @@ impl<D: VirtioDevice> MmioSlot<D> {
                     call(&mut inner.device, None)
                 };
                 if let Err(error) = called {
-                    tracing::warn!(device_type = self.device_type, %error, "device needs reset");
+                    // The guest can bring this about as often as it likes.
+                    tracing::debug!(device_type = self.device_type, %error, "device needs reset");
                     inner.transport.set_needs_reset();
                     broken = inner.transport.driver_ok();
                     outcome.again = false;
@@ -263,10 +264,6 @@ impl<D: VirtioDevice> MmioSlot<D> {
                 if !fresh {
                     inner.device.reset();
                 }
-            }
-            Effect::NeedsReset => {
-                drop(guard);
-                self.raise(interrupt::CONFIG_CHANGE);
             }
         }
     }

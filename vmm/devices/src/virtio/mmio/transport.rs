@@ -24,8 +24,6 @@ pub(super) enum Effect {
     Activate,
     /// The driver wrote status 0.
     Reset,
-    /// The device went to `DEVICE_NEEDS_RESET` while it was in use (2.1.1: tell the driver).
-    NeedsReset,
 }
 
 /// Registers and rings of one slot.
@@ -134,7 +132,7 @@ impl Transport {
             Register::DriverFeatures if self.negotiating() => self.write_driver_features(value),
             Register::QueueSel => self.queue_sel = value,
             Register::Status => return self.write_status(value),
-            Register::QueueReady => return self.write_queue_ready(value, mem),
+            Register::QueueReady => self.write_queue_ready(value, mem),
             Register::QueueNum => self.configure(|setup| setup.size = value),
             Register::QueueDesc(half) => self.configure(|setup| set(half, &mut setup.desc, value)),
             Register::QueueDriver(half) => {
@@ -217,26 +215,21 @@ impl Transport {
                 && self.driver_features & (1 << VIRTIO_F_VERSION_1) != 0)
     }
 
-    fn write_queue_ready(&mut self, value: u32, mem: &GuestMemoryMmap) -> Effect {
+    fn write_queue_ready(&mut self, value: u32, mem: &GuestMemoryMmap) {
         let may_enable = self.configuring();
         let Some((ring, setup)) = self.selected_mut() else {
-            return Effect::None;
+            return;
         };
         if value & 1 == 0 {
             ring.set_ready(false);
         } else if may_enable && !ring.ready() && !apply(ring, *setup, mem) {
-            tracing::warn!(queue = self.queue_sel, "queue setup is unusable");
-            let in_use = self.driver_ok();
+            // No interrupt tells of it: the driver has not said `DRIVER_OK` yet (2.1.2).
+            tracing::debug!(queue = self.queue_sel, "queue setup is unusable");
             self.set_needs_reset();
-            if in_use {
-                return Effect::NeedsReset;
-            }
         }
-        Effect::None
     }
 
-    /// Queues are set up between `FEATURES_OK` and `DRIVER_OK` (3.1.1, step 7); Linux also enables
-    /// queues later, after a reset of the whole device only.
+    /// Queues are set up between `FEATURES_OK` and `DRIVER_OK` (3.1.1, step 7).
     fn configuring(&self) -> bool {
         self.has(status::FEATURES_OK) && !self.has(status::DRIVER_OK)
     }

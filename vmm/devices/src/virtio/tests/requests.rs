@@ -44,6 +44,19 @@ fn requests_offered_together_bring_one_interrupt() {
     assert_eq!(driver.line.pulses(), 1);
 }
 
+/// The device holds the slot's lock for as long as a disk takes; the guest's handler must not wait.
+#[test]
+fn interrupt_is_acknowledged_while_the_device_is_busy() {
+    let mut driver = started(FEATURES);
+    let buffer = driver.readable(b"x");
+    driver.transfer(0, &[buffer]).unwrap();
+    let slot = driver.slot.clone();
+    slot.with_device(|_busy| {
+        assert_eq!(driver.acknowledge(), 1);
+        assert_eq!(driver.read(0x60), 0);
+    });
+}
+
 #[test]
 fn used_event_ahead_suppresses_the_interrupt() {
     let mut driver = started(FEATURES);
