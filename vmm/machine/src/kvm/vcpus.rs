@@ -1,12 +1,13 @@
 //! All vCPUs of a running machine, a thread each, and the gate at which they stop.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use kvm_bindings::KVM_MP_STATE_HALTED;
 use kvm_ioctls::VcpuFd;
-use vmm_sys_util::signal::{Killable, SIGRTMIN, block_signal, clear_signal};
+use vmm_sys_util::signal::{self, Killable, SIGRTMIN, block_signal, clear_signal, unblock_signal};
 
 use super::bus::Bus;
 use super::error::VmError;
@@ -133,9 +134,13 @@ impl Vcpus {
         };
         // No vCPU runs before all have a thread: if one cannot be made, the guest has seen nothing.
         machine.gate.set(Target::Pause);
-        for (id, (fd, completer)) in (0..).zip(vcpus) {
-            machine.spawn_one(id, fd, completer, bus, events)?;
-        }
+        // The threads inherit the mask: a kick before their first `KVM_RUN` must not end the process.
+        block_signal(kick_signal()).map_err(signal_mask)?;
+        let spawned = (0..).zip(vcpus).try_for_each(|(id, (fd, completer))| {
+            machine.spawn_one(id, fd, completer, bus, events)
+        });
+        unblock_signal(kick_signal()).map_err(signal_mask)?;
+        spawned?;
         machine.gate.set(Target::Run);
         Ok(machine)
     }
@@ -267,10 +272,6 @@ struct VcpuThread {
 
 impl VcpuThread {
     fn run(mut self) {
-        if let Err(e) = block_signal(kick_signal()) {
-            let text = format!("vcpu {}: signal mask: {e}", self.vcpu.id);
-            return self.end(VcpuEvent::Failed(text));
-        }
         loop {
             let step = if self.gate.closed.load(Ordering::SeqCst) {
                 match self.pause() {
@@ -331,4 +332,8 @@ impl VcpuThread {
 /// The signal that brings a vCPU out of `KVM_RUN`.
 fn kick_signal() -> i32 {
     SIGRTMIN()
+}
+
+fn signal_mask(error: signal::Error) -> SysError {
+    SysError::host("pthread_sigmask")(io::Error::other(error.to_string()))
 }

@@ -30,7 +30,7 @@ pub const FIRST_DEVICE_GSI: u32 = 5;
 pub const GDT: u64 = 0x500;
 /// Boot parameters ("zero page").
 pub const ZERO_PAGE: u64 = 0x7000;
-/// Three pages of page tables for the first vCPU's start.
+/// Six pages of page tables for the first vCPU's start.
 pub const PAGE_TABLES: u64 = 0x9000;
 /// The kernel's command line.
 pub const CMDLINE: u64 = 0x2_0000;

@@ -1,6 +1,6 @@
 //! The state of a vCPU before its first instruction.
 //!
-//! The first vCPU starts in 64-bit mode with the low GiB mapped to itself, as the Linux boot protocol wants it
+//! The first vCPU starts in 64-bit mode with the low 4 GiB mapped to itself, as the Linux boot protocol wants it
 //! (Documentation/arch/x86/boot.rst, "64-bit boot protocol"); the others wait for INIT and SIPI, which KVM handles.
 
 use kvm_bindings::{Msrs, kvm_fpu, kvm_msr_entry, kvm_regs, kvm_segment};
@@ -162,19 +162,19 @@ pub fn start_at(memory: &GuestMemoryMmap, vcpu: &VcpuFd, entry: u64) -> Result<(
         .map_err(SysError::kvm("KVM_SET_REGS"))?)
 }
 
-/// Three pages: one entry, one entry, and 512 pages of 2 MiB.
+/// Six pages: one entry, four entries, and four tables of 512 pages of 2 MiB: all below 4 GiB, mapped to itself.
 fn write_page_tables(memory: &GuestMemoryMmap) -> Result<(), ArchError> {
-    let (top, middle, low) = (
-        layout::PAGE_TABLES,
-        layout::PAGE_TABLES + PAGE_BYTES,
-        layout::PAGE_TABLES + 2 * PAGE_BYTES,
-    );
-    let large = (0..ENTRIES).map(|at| (low + at * 8, (at << 21) | LARGE_PAGE | PRESENT_WRITABLE));
-    let upper = [
-        (top, middle | PRESENT_WRITABLE),
-        (middle, low | PRESENT_WRITABLE),
-    ];
-    for (address, value) in upper.into_iter().chain(large) {
+    let top = layout::PAGE_TABLES;
+    let middle = top + PAGE_BYTES;
+    let low = middle + PAGE_BYTES;
+    let mut entries = vec![(top, middle | PRESENT_WRITABLE)];
+    for gib in 0..4 {
+        let table = low + gib * PAGE_BYTES;
+        entries.push((middle + gib * 8, table | PRESENT_WRITABLE));
+    }
+    let pages = 0..4 * ENTRIES;
+    entries.extend(pages.map(|at| (low + at * 8, (at << 21) | LARGE_PAGE | PRESENT_WRITABLE)));
+    for (address, value) in entries {
         memory
             .write_obj(value, GuestAddress(address))
             .map_err(ArchError::memory("page table", address))?;
