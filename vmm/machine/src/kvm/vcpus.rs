@@ -135,11 +135,11 @@ impl Vcpus {
         // No vCPU runs before all have a thread: if one cannot be made, the guest has seen nothing.
         machine.gate.set(Target::Pause);
         // The threads inherit the mask: a kick before their first `KVM_RUN` must not end the process.
-        block_signal(kick_signal()).map_err(signal_mask)?;
+        block_signal(kick_signal()).map_err(|e| signal_mask(&e))?;
         let spawned = (0..).zip(vcpus).try_for_each(|(id, (fd, completer))| {
             machine.spawn_one(id, fd, completer, bus, events)
         });
-        unblock_signal(kick_signal()).map_err(signal_mask)?;
+        unblock_signal(kick_signal()).map_err(|e| signal_mask(&e))?;
         spawned?;
         machine.gate.set(Target::Run);
         Ok(machine)
@@ -334,6 +334,6 @@ fn kick_signal() -> i32 {
     SIGRTMIN()
 }
 
-fn signal_mask(error: signal::Error) -> SysError {
+fn signal_mask(error: &signal::Error) -> SysError {
     SysError::host("pthread_sigmask")(io::Error::other(error.to_string()))
 }
