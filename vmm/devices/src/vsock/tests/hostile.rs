@@ -57,9 +57,7 @@ fn wrong_line_closes_client_without_a_word_to_the_guest() {
     let mut client = machine.connect();
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     machine.run();
-    // The unread line makes it a reset instead of an end.
-    let error = client.read(&mut [0; 1]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     assert!(machine.driver.received.is_empty());
 }
 

@@ -100,6 +100,23 @@ fn guest_half_close_reaches_client_and_leaves_the_way_to_the_guest() {
 }
 
 #[test]
+fn guest_close_with_unheard_bytes_is_an_end_and_no_failure() {
+    let mut machine = Machine::ready();
+    let (mut client, stream) = machine.open(1024);
+    machine.send(&stream.header(op::RW, 4, 0), b"last");
+    machine.run();
+    // Too many for the guest's credit: most of it stays in the socket.
+    client.set_nonblocking(true).unwrap();
+    while client.write(&[0; 4096]).is_ok() {}
+    client.set_nonblocking(false).unwrap();
+    machine.send(&stream.header(op::SHUTDOWN, 0, SHUT_BOTH), &[]);
+    machine.run();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"last");
+}
+
+#[test]
 fn packet_for_unknown_stream_gets_reset_and_a_reset_gets_nothing() {
     let mut machine = Machine::ready();
     let (_client, stream) = machine.open(1024);
