@@ -76,6 +76,7 @@ fn check(spec: &Spec) -> Result<(), String> {
 fn hooks(hooks: Option<&Hooks>) -> Result<(), String> {
     let Some(hooks) = hooks else { return Ok(()) };
     let given = [
+        ("prestart", hooks.prestart()),
         ("createRuntime", hooks.create_runtime()),
         ("poststart", hooks.poststart()),
         ("poststop", hooks.poststop()),

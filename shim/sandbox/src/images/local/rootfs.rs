@@ -3,7 +3,7 @@
 //! A directory has no digest, so a scan of all its entries stands for it: inode, change time, size, owner and mode of
 //! each. On file systems that keep change times, nothing in it can change without changing that, with two exceptions:
 //! two changes within one tick of the clock (so a tree that changed in the last two seconds is not cached), and a
-//! program that keeps writing through a shared mapping (docs/limits.md).
+//! program that keeps writing through a shared mapping (docs/images.md).
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,11 +1,14 @@
 //! The cache: one build for many, nothing broken, nothing left.
 
+use std::env;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, stdin};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
-use super::super::{CacheUse, Limits, Store};
+use super::super::{CacheUse, Limits, Observer, Progress, Stage, Store};
 use super::fixture::{Bench, Layer, Packing};
 
 #[test]
@@ -96,8 +99,74 @@ fn litter_of_the_dead_goes_and_work_of_the_living_stays() {
     holder.wait().unwrap();
 }
 
+/// The name under which the test below runs this one in a process of its own.
+const BUILDER: &str = "images::tests::cache::builder_stops_at_a_stage_and_waits_to_be_killed";
+const BUILDER_DIR: &str = "HUSK_TEST_BUILDER_DIR";
+const BUILDER_STAGE: &str = "HUSK_TEST_BUILDER_STAGE";
+
+struct StopAt(Stage);
+
+impl Observer for StopAt {
+    fn progress(&mut self, progress: Progress) {
+        if progress.stage == self.0 {
+            println!("\nreached");
+            // Nobody ever writes: the parent kills.
+            let _ = stdin().read(&mut [0]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "is run by killed_builds_leave_nothing, which kills it"]
+fn builder_stops_at_a_stage_and_waits_to_be_killed() {
+    let dir = PathBuf::from(env::var_os(BUILDER_DIR).unwrap());
+    let building = env::var_os(BUILDER_STAGE).unwrap() == "building";
+    let stage = if building {
+        Stage::Building
+    } else {
+        Stage::Unpacking
+    };
+    let store = Store::open(&dir.join("cache"), Limits::default()).unwrap();
+    let layout = dir.join("layout");
+    let _ = store.resolve(layout.to_str().unwrap(), &mut StopAt(stage));
+}
+
+#[test]
+fn killed_builds_leave_nothing() {
+    for stage in ["unpacking", "building"] {
+        let bench = Bench::new();
+        let layout = bench.layout(&[(Layer::new().file("a", b"a").bytes(), Packing::Gzip)]);
+        let mut builder = Command::new(env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", BUILDER])
+            .env(BUILDER_DIR, bench.path(""))
+            .env(BUILDER_STAGE, stage)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for_line(&mut builder, "reached");
+        builder.kill().unwrap();
+        builder.wait().unwrap();
+        let staging = bench.path("cache/staging");
+        assert_eq!(fs::read_dir(&staging).unwrap().count(), 1, "{stage}");
+        assert_eq!(
+            fs::read_dir(bench.path("cache/v1")).unwrap().count(),
+            0,
+            "{stage}"
+        );
+        let store = Store::open(&bench.path("cache"), Limits::default()).unwrap();
+        assert_eq!(fs::read_dir(&staging).unwrap().count(), 0, "{stage}");
+        let image = store.resolve(layout.reference(), &mut ()).unwrap();
+        assert_eq!(image.cache, CacheUse::Built, "{stage}");
+        assert_eq!(
+            fs::read_dir(bench.path("cache/locks")).unwrap().count(),
+            0,
+            "{stage}"
+        );
+    }
+}
+
 fn wait_for_line(child: &mut Child, word: &str) {
-    use std::io::{BufRead, BufReader};
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     assert!(lines.map(|line| line.unwrap()).any(|line| line == word));
 }

@@ -227,3 +227,21 @@ fn image_without_layers_is_an_empty_root() {
     let mounted = Mounted::new(&image);
     assert_eq!(fs::read_dir(mounted.path("")).unwrap().count(), 0);
 }
+
+#[test]
+fn order_of_entries_does_not_show_in_the_image() {
+    let names: Vec<String> = (0..100).map(|number| format!("d/{number:03}")).collect();
+    let layer = |names: &mut dyn Iterator<Item = &String>| {
+        names
+            .fold(Layer::new().dir("d/"), |layer, name| {
+                layer.file(name, name.as_bytes())
+            })
+            .bytes()
+    };
+    let contents = [layer(&mut names.iter()), layer(&mut names.iter().rev())].map(|layer| {
+        let bench = Bench::new();
+        let image = bench.image(vec![layer]).unwrap();
+        fs::read(bench.path("cache/v1").join(&image.key).join("image.erofs")).unwrap()
+    });
+    assert!(contents[0] == contents[1], "images differ");
+}
