@@ -41,6 +41,13 @@ struct NewProcess {
     name: String,
     bundle: PathBuf,
     process: Option<PathBuf>,
+    net_sysctls: Vec<(String, String)>,
+}
+
+/// What became of a specification.
+struct Bundle {
+    net_sysctls: Vec<(String, String)>,
+    warnings: Vec<String>,
 }
 
 impl Agent {
@@ -92,12 +99,16 @@ impl Agent {
         let written = write_bundle(request, &root, cgroup);
         let bundle = root.directory().to_owned();
         self.table().container_mut(&request.container_id)?.root = Some(root);
-        let warnings = written?;
+        let Bundle {
+            net_sysctls,
+            warnings,
+        } = written?;
         let new = NewProcess {
             action: Action::Create,
             name: name.to_owned(),
             bundle,
             process: None,
+            net_sysctls,
         };
         let stdio = request.stdio.clone().unwrap_or_default();
         let (process, starting) = self.make(new, &stdio).await?;
@@ -193,6 +204,7 @@ impl Agent {
             name,
             bundle,
             process: Some(path.clone()),
+            net_sysctls: Vec::new(),
         };
         let stdio = request.stdio.clone().unwrap_or_default();
         let made = self.make(new, &stdio).await;
@@ -224,6 +236,7 @@ impl Agent {
             bundle: new.bundle,
             state: state_directory(),
             process: new.process,
+            net_sysctls: new.net_sysctls,
             report_fd: -1,
         };
         let launched = launch(&self.reaper, job, ends).await?;
@@ -252,7 +265,7 @@ fn write_bundle(
     request: &CreateContainerRequest,
     root: &RootFs,
     cgroup: &Cgroup,
-) -> Result<Vec<String>, ContainerError> {
+) -> Result<Bundle, ContainerError> {
     let rootfs = root.merged();
     let place = Place {
         rootfs: &rootfs,
@@ -278,7 +291,10 @@ fn write_bundle(
     let config = root.directory().join("config.json");
     let write = || fs::write(&config, serde_json::to_vec(&adapted.spec)?);
     write().map_err(ContainerError::io("write config.json"))?;
-    Ok(adapted.warnings)
+    Ok(Bundle {
+        net_sysctls: adapted.net_sysctls,
+        warnings: adapted.warnings,
+    })
 }
 
 fn apply_user(

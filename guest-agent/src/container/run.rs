@@ -12,7 +12,7 @@ use super::{
     error::ContainerError,
     table::{Agent, Phase, Process, ProcessKey},
 };
-use crate::process::Exit;
+use crate::process::{Exit, parse_signal as parse_number};
 
 /// Where a process is, as the host sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +129,21 @@ impl Agent {
         }
     }
 
+    /// Removes a container at the host's wish.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), ContainerError> {
+        if let Ok(container) = self.table().container(id)
+            && matches!(container.phase, Phase::Creating)
+        {
+            return Err(ContainerError::State {
+                what: format!("container {id}"),
+                state: container.phase.name(),
+            });
+        }
+        self.remove_container(id).await
+    }
+
     /// Kills what is left of a container and removes everything that it had. Repeating it is no error.
-    pub(crate) async fn remove_container(&self, id: &str) -> Result<(), ContainerError> {
+    pub(super) async fn remove_container(&self, id: &str) -> Result<(), ContainerError> {
         let (cgroup, name, processes) = {
             let mut table = self.table();
             let Some(container) = table.containers.get_mut(id) else {
@@ -183,14 +196,7 @@ impl Agent {
 }
 
 fn parse_signal(signal: u32) -> Result<Signal, ContainerError> {
-    i32::try_from(signal)
-        .ok()
-        .and_then(named_or_realtime)
-        .ok_or_else(|| ContainerError::Invalid(format!("invalid signal {signal}")))
-}
-
-fn named_or_realtime(signal: i32) -> Option<Signal> {
-    Signal::from_named_raw(signal)
+    parse_number(signal).ok_or_else(|| ContainerError::Invalid(format!("invalid signal {signal}")))
 }
 
 fn send(pid: u32, signal: Signal) -> Result<(), Errno> {

@@ -5,11 +5,14 @@
 use std::path::Path;
 
 use oci_spec::runtime::{
-    LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, Process, RootBuilder, Spec,
-    User,
+    Linux, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, Process, RootBuilder,
+    Spec, User,
 };
 
 use super::{error::ContainerError, users::Identity};
+
+/// The helper makes the network namespace, brings its loopback up, and libcontainer finds itself in it.
+const OWN_NETWORK: &str = "/proc/self/ns/net";
 
 /// Where the container lives in the guest.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Place<'a> {
 #[derive(Debug)]
 pub(super) struct Adapted {
     pub(super) spec: Spec,
+    /// Kernel parameters of the container's network: the helper sets them.
+    pub(super) net_sysctls: Vec<(String, String)>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -44,12 +49,16 @@ pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerE
         .build()
         .map_err(|error| ContainerError::Invalid(format!("specification: root: {error}")))?;
     spec.set_root(Some(root));
-    adapt_linux(&mut spec, place, &mut warnings)?;
+    let net_sysctls = adapt_linux(&mut spec, place, &mut warnings)?;
     match spec.process_mut() {
         Some(process) => adapt_process(process, &mut warnings)?,
         None => return Err(missing("process")),
     }
-    Ok(Adapted { spec, warnings })
+    Ok(Adapted {
+        spec,
+        net_sysctls,
+        warnings,
+    })
 }
 
 /// Fits a process that joins a container.
@@ -120,10 +129,11 @@ fn adapt_linux(
     spec: &mut Spec,
     place: Place<'_>,
     warnings: &mut Vec<String>,
-) -> Result<(), ContainerError> {
+) -> Result<Vec<(String, String)>, ContainerError> {
     let Some(linux) = spec.linux_mut() else {
         return Err(missing("linux"));
     };
+    let net_sysctls = take_net_sysctls(linux)?;
     let namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
     linux.set_namespaces(Some(namespaces));
     linux.set_cgroups_path(Some(place.cgroup.to_owned()));
@@ -143,11 +153,35 @@ fn adapt_linux(
     if has_device_rules {
         warnings.push("linux.resources.devices is not applied yet".to_owned());
     }
-    Ok(())
+    Ok(net_sysctls)
 }
 
-/// A container that shared the agent's processes or mounts could take the guest over, so those two must be its own;
-/// and the cgroup tree is Husk's, so it always sees a part of it only.
+/// They belong to the network namespace, which the helper makes before libcontainer runs.
+fn take_net_sysctls(linux: &mut Linux) -> Result<Vec<(String, String)>, ContainerError> {
+    let Some(sysctls) = linux.sysctl_mut() else {
+        return Ok(Vec::new());
+    };
+    let mut taken: Vec<_> = sysctls
+        .extract_if(|name, _| name.starts_with("net."))
+        .collect();
+    taken.sort();
+    let plain = |name: &str| {
+        let part = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        name.split('.').all(part)
+    };
+    match taken.iter().find(|(name, _)| !plain(name)) {
+        Some((name, _)) => Err(ContainerError::Invalid(format!("invalid sysctl {name:?}"))),
+        None => Ok(taken),
+    }
+}
+
+/// A container that shared the agent's processes, mounts or network could reach what is not its own, so those must be
+/// its own; and the cgroup tree is Husk's, so it always sees a part of it only.
 fn namespaces(mut wanted: Vec<LinuxNamespace>) -> Result<Vec<LinuxNamespace>, ContainerError> {
     if let Some(joined) = wanted.iter().find(|namespace| namespace.path().is_some()) {
         return Err(ContainerError::Unsupported(format!(
@@ -156,21 +190,36 @@ fn namespaces(mut wanted: Vec<LinuxNamespace>) -> Result<Vec<LinuxNamespace>, Co
         )));
     }
     let has = |kind| move |namespace: &LinuxNamespace| namespace.typ() == kind;
-    for kind in [LinuxNamespaceType::Pid, LinuxNamespaceType::Mount] {
+    for kind in [
+        LinuxNamespaceType::Pid,
+        LinuxNamespaceType::Mount,
+        LinuxNamespaceType::Network,
+    ] {
         if !wanted.iter().any(has(kind)) {
             return Err(ContainerError::Unsupported(format!(
                 "a container without a {kind} namespace of its own"
             )));
         }
     }
+    wanted.retain(|namespace| namespace.typ() != LinuxNamespaceType::Network);
+    wanted.push(namespace(LinuxNamespaceType::Network, Some(OWN_NETWORK))?);
     if !wanted.iter().any(has(LinuxNamespaceType::Cgroup)) {
-        let own = LinuxNamespaceBuilder::default()
-            .typ(LinuxNamespaceType::Cgroup)
-            .build()
-            .map_err(|error| ContainerError::Invalid(format!("specification: {error}")))?;
-        wanted.push(own);
+        wanted.push(namespace(LinuxNamespaceType::Cgroup, None)?);
     }
     Ok(wanted)
+}
+
+fn namespace(
+    kind: LinuxNamespaceType,
+    path: Option<&str>,
+) -> Result<LinuxNamespace, ContainerError> {
+    let mut builder = LinuxNamespaceBuilder::default().typ(kind);
+    if let Some(path) = path {
+        builder = builder.path(path);
+    }
+    builder
+        .build()
+        .map_err(|error| ContainerError::Invalid(format!("specification: {error}")))
 }
 
 fn adapt_process(process: &mut Process, warnings: &mut Vec<String>) -> Result<(), ContainerError> {

@@ -113,6 +113,7 @@ impl Failure {
         let reason = match error.raw_os_error() {
             Some(libc::ENOEXEC) => "exec format error".to_owned(),
             Some(libc::EACCES) => "permission denied".to_owned(),
+            Some(libc::EISDIR) => "is a directory".to_owned(),
             _ => error.to_string().to_lowercase(),
         };
         Self::new(FailureClass::CommandNotExecutable, name, &reason)

@@ -5,6 +5,7 @@
 
 mod executor;
 mod fds;
+mod network;
 mod run;
 mod trace;
 

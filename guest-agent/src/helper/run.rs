@@ -14,7 +14,7 @@ use libcontainer::{
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use super::{executor::CommandExecutor, fds, trace::ErrorNotes};
+use super::{executor::CommandExecutor, fds, network, trace::ErrorNotes};
 use crate::process::{Action, FailureClass, HelperJob, Record, write_record};
 
 /// Does the job and reports. The result is the process's exit status; nobody reads it, the report says more.
@@ -46,6 +46,7 @@ fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
         .with_executor(CommandExecutor::new(Arc::clone(report)));
     let pid = match job.action {
         Action::Create => {
+            network::make(&job.net_sysctls)?;
             let container = builder.as_init(&job.bundle).with_systemd(false).build()?;
             container.pid().ok_or("container has no process")?
         }

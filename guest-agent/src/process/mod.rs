@@ -6,9 +6,11 @@
 mod launch;
 mod reaper;
 mod report;
+mod signal;
 mod stdio;
 
 pub(crate) use launch::{LaunchError, Starting, job_from_environment, launch};
 pub(crate) use reaper::{Exit, ExitWatch, Reaper};
 pub(crate) use report::{Action, FailureClass, HelperJob, Record, write_record};
+pub(crate) use signal::parse_signal;
 pub(crate) use stdio::{Pipes, make_pipes};

@@ -40,6 +40,8 @@ pub(crate) struct HelperJob {
     pub(crate) state: PathBuf,
     /// The process to execute, for [`Action::Exec`].
     pub(crate) process: Option<PathBuf>,
+    /// Kernel parameters of the network namespace that is made for [`Action::Create`].
+    pub(crate) net_sysctls: Vec<(String, String)>,
     /// Descriptor of the report pipe.
     pub(crate) report_fd: i32,
 }

@@ -212,7 +212,7 @@ impl AgentCalls for AgentService {
     async fn delete(&self, _: &TtrpcContext, request: DeleteRequest) -> Answer<DeleteResponse> {
         self.detached(|agent| async move {
             if request.exec_id.is_empty() {
-                agent.remove_container(&request.container_id).await
+                agent.remove(&request.container_id).await
             } else {
                 agent.remove_exec(key(&request.container_id, &request.exec_id))
             }

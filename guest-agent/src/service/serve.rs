@@ -22,7 +22,7 @@ pub(crate) async fn serve_calls(
 ) -> ttrpc::Result<Server> {
     let connections = transport::Listener::new(stream! {
         loop {
-            yield listener.accept().await;
+            yield Ok(listener.accept().await);
         }
     });
     let mut server = Server::new()
@@ -33,9 +33,9 @@ pub(crate) async fn serve_calls(
 }
 
 /// Serves stream connections for ever.
-pub(crate) async fn serve_streams(listener: Listener, agent: Arc<Agent>) -> io::Result<()> {
+pub(crate) async fn serve_streams(listener: Listener, agent: Arc<Agent>) {
     loop {
-        let conn = listener.accept().await?;
+        let conn = listener.accept().await;
         let agent = Arc::clone(&agent);
         // An error of one connection ends that connection.
         tokio::spawn(async move {

@@ -8,6 +8,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, OwnedFd},
     path::Path,
+    time::Duration,
 };
 
 use nix::sys::socket::{
@@ -16,7 +17,10 @@ use nix::sys::socket::{
 use rustix::net::{
     AddressFamily as AnyFamily, SocketAddrUnix, SocketFlags, SocketType, acceptfrom_with,
 };
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::sleep,
+};
 
 use super::conn::Conn;
 use crate::readiness::watch;
@@ -29,6 +33,9 @@ pub(crate) const HOST_CID: u32 = 2;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
+
+/// Between attempts while descriptors or memory are short.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Who may connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,18 +87,26 @@ impl Listener {
         })
     }
 
-    /// The next connection of the host; others are closed at once.
-    pub(crate) async fn accept(&self) -> io::Result<Conn> {
+    /// The next connection of the host; others are closed at once. A connection that cannot be taken, because
+    /// descriptors or memory are short, stays in the queue.
+    pub(crate) async fn accept(&self) -> Conn {
         loop {
-            let connection = self
+            let accepted = self
                 .socket
                 .async_io(Interest::READABLE, |fd| {
                     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
                     Ok(acceptfrom_with(fd.as_fd(), flags)?.0)
                 })
-                .await?;
-            if self.admits(&connection) {
-                return Conn::new(connection);
+                .await;
+            match accepted {
+                Ok(connection) if self.admits(&connection) => {
+                    if let Ok(conn) = Conn::new(connection) {
+                        return conn;
+                    }
+                }
+                Ok(_stranger) => {}
+                // There is no event for "a descriptor is free again".
+                Err(_short) => sleep(SHORTAGE_PAUSE).await,
             }
         }
     }

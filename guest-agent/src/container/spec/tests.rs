@@ -13,7 +13,7 @@ fn spec(change: impl FnOnce(&mut Value)) -> Vec<u8> {
         "ociVersion": "1.0.2",
         "process": {"user": {"uid": 5, "gid": 6, "umask": 18}, "args": ["sh"], "cwd": "/"},
         "root": {"path": "rootfs"},
-        "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]},
+        "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}]},
     });
     change(&mut spec);
     serde_json::to_vec(&spec).unwrap()
@@ -67,16 +67,20 @@ fn cgroup_namespace_is_added_once() {
     let added = adapted(|_| {}).unwrap().spec;
     assert!(kinds(&added).contains(&LinuxNamespaceType::Cgroup));
     let given = adapted(|spec| {
-        spec["linux"]["namespaces"] =
-            json!([{"type": "pid"}, {"type": "mount"}, {"type": "cgroup"}]);
+        spec["linux"]["namespaces"] = json!([
+            {"type": "pid"}, {"type": "mount"}, {"type": "network"}, {"type": "cgroup"}
+        ]);
     });
-    assert_eq!(kinds(&given.unwrap().spec).len(), 3);
+    assert_eq!(kinds(&given.unwrap().spec).len(), 4);
 }
 
 #[test]
-fn sharing_the_agents_processes_or_mounts_is_refused() {
-    for kept in ["pid", "mount"] {
-        let what = unsupported(|spec| spec["linux"]["namespaces"] = json!([{"type": kept}]));
+fn sharing_the_agents_processes_mounts_or_network_is_refused() {
+    for left_out in 0..3 {
+        let what = unsupported(|spec| {
+            let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+            namespaces.remove(left_out);
+        });
         assert!(what.contains("namespace of its own"), "{what}");
     }
 }
@@ -100,6 +104,26 @@ fn hooks_binds_and_terminals_are_refused_by_name() {
     );
     let terminal = unsupported(|spec| spec["process"]["terminal"] = json!(true));
     assert_eq!(terminal, "process.terminal");
+}
+
+#[test]
+fn network_parameters_go_to_the_helper() {
+    let adapted = adapted(|spec| {
+        spec["linux"]["sysctl"] = json!({"net.ipv4.ip_forward": "1", "kernel.msgmax": "8192"});
+    })
+    .unwrap();
+    let forward = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
+    assert_eq!(adapted.net_sysctls, [forward]);
+    let left = adapted.spec.linux().as_ref().unwrap().sysctl().clone();
+    assert_eq!(left.unwrap().len(), 1);
+}
+
+#[test]
+fn network_parameter_that_is_a_path_is_refused() {
+    for name in ["net./../x", "net..x", "net.a/b"] {
+        let result = adapted(|spec| spec["linux"]["sysctl"] = json!({name: "1"}));
+        assert!(matches!(result, Err(ContainerError::Invalid(_))), "{name}");
+    }
 }
 
 #[test]
