@@ -9,6 +9,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod boot;
 mod control;
 mod ends;
 mod harness;

@@ -9,6 +9,14 @@ pub(crate) fn kernel(code: &[u8]) -> Vec<u8> {
     elf(code, ADDRESS)
 }
 
+/// A static x86_64 program, which is an ELF file of the same form.
+pub(crate) fn program(code: &[u8]) -> Vec<u8> {
+    elf(code, PROGRAM_ADDRESS)
+}
+
+/// Where the code of a [`program`] lies.
+pub(crate) const PROGRAM_ADDRESS: u32 = 0x40_0000;
+
 fn elf(code: &[u8], address: u32) -> Vec<u8> {
     let length = u64::try_from(code.len()).unwrap();
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();

@@ -1,6 +1,7 @@
-//! A launcher for tests: [`Setup`] is a machine to be, [`Vm`] one that runs; [`guest`] makes its code.
+//! A launcher for tests: [`Setup`] is a machine to be, [`Vm`] one that runs; [`guest`] makes its code, [`linux`] an initramfs.
 
 pub(crate) mod guest;
+pub(crate) mod linux;
 mod setup;
 mod vm;
 

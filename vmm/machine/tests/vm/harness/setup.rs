@@ -140,7 +140,7 @@ pub(crate) fn spawn() -> (Child, UnixStream) {
     let thread = std::thread::spawn(move || {
         #[expect(deprecated, reason = "deprecated for UnshareFlags::FILES only")]
         rustix::thread::unshare(rustix::thread::UnshareFlags::NEWPID).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_husk-vmm"))
+        Command::new(binary())
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .process_group(0)
@@ -150,6 +150,12 @@ pub(crate) fn spawn() -> (Child, UnixStream) {
     let child = thread.join().unwrap();
     drop(leaked);
     (child, ours)
+}
+
+/// The VMM under test: `HUSK_TEST_VMM` names another build.
+pub(crate) fn binary() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_husk-vmm").into();
+    std::env::var_os("HUSK_TEST_VMM").map_or_else(built, PathBuf::from)
 }
 
 /// Send bytes with descriptors.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+use husk_machine::api::control::{Stage, StageMark};
 use husk_machine::api::{Command, Event, ExitReport, Message, Metrics, Reply, Request, wire};
 
 use super::setup::send;
@@ -58,6 +59,18 @@ impl Client {
         match self.hear()? {
             Message::Event(event) => Some(event),
             Message::Reply { id, result } => panic!("reply {id} to nothing: {result:?}"),
+        }
+    }
+
+    /// Wait for a stage.
+    pub(crate) fn stage(&mut self, stage: Stage) -> StageMark {
+        loop {
+            match self.event() {
+                Some(Event::Stage(mark)) if mark.stage == stage => return mark,
+                Some(Event::Exited(report)) => panic!("{report:?} before {stage:?}"),
+                Some(_) => {}
+                None => panic!("gone before {stage:?}"),
+            }
         }
     }
 
