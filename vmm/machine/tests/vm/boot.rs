@@ -41,7 +41,11 @@ fn echo(stream: &mut UnixStream, byte: u8) {
         stream.read_exact(&mut next).unwrap();
         line.extend(next);
     }
-    assert!(line.starts_with(b"OK "), "{}", String::from_utf8_lossy(&line));
+    assert!(
+        line.starts_with(b"OK "),
+        "{}",
+        String::from_utf8_lossy(&line)
+    );
     stream.write_all(&[byte]).unwrap();
     let mut answer = [0];
     stream.read_exact(&mut answer).unwrap();
@@ -89,10 +93,17 @@ fn linux_boots_with_every_slot_and_its_panic_is_named() {
     echo(&mut waiting, b'y');
 
     let (class, slot, serial) = (SlotClass::ReadOnly, 0, "image".to_owned());
-    let attach = Command::AttachDrive { class, slot, serial };
+    let attach = Command::AttachDrive {
+        class,
+        slot,
+        serial,
+    };
     let file = disk(&vm.path("image"), class, 2048);
     assert_eq!(vm.client.ask_with(attach, &[file]), Reply::Done);
-    assert_eq!(vm.client.ask(Command::DetachDrive { class, slot }), Reply::Done);
+    assert_eq!(
+        vm.client.ask(Command::DetachDrive { class, slot }),
+        Reply::Done
+    );
     echo(&mut connect(&vm, PORT), b'z');
 
     echo(&mut connect(&vm, PORT), b'p');
@@ -101,6 +112,13 @@ fn linux_boots_with_every_slot_and_its_panic_is_named() {
     let ExitReason::GuestPanic(words) = report.reason else {
         panic!("{:?}", report.reason);
     };
-    assert!(words.contains("Attempted to kill init! exitcode=0x00000100"), "{words}");
-    assert!(report.console_tail.contains(&words), "{}", report.console_tail);
+    assert!(
+        words.contains("Attempted to kill init! exitcode=0x00000100"),
+        "{words}"
+    );
+    assert!(
+        report.console_tail.contains(&words),
+        "{}",
+        report.console_tail
+    );
 }

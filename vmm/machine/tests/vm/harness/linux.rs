@@ -51,7 +51,12 @@ impl Program {
         program.call(SYS_WRITE, [SECOND, buffer, 1]);
         program.call(SYS_CLOSE, [SECOND, 0, 0]);
         program.if_byte(buffer, b'p', SYS_EXIT, [1, 0, 0]);
-        program.if_byte(buffer, b'r', SYS_REBOOT, [0xfee1_dead, 672_274_793, 0x0123_4567]);
+        program.if_byte(
+            buffer,
+            b'r',
+            SYS_REBOOT,
+            [0xfee1_dead, 672_274_793, 0x0123_4567],
+        );
         program.jump_back(again);
         program.finish()
     }
@@ -65,7 +70,12 @@ impl Program {
 
     /// A `struct sockaddr_vm`.
     fn address(&mut self, port: u32, cid: u32) -> u32 {
-        let family = [AF_VSOCK.to_le_bytes(), port.to_le_bytes(), cid.to_le_bytes(), [0; 4]];
+        let family = [
+            AF_VSOCK.to_le_bytes(),
+            port.to_le_bytes(),
+            cid.to_le_bytes(),
+            [0; 4],
+        ];
         self.place(&family.concat())
     }
 
@@ -99,7 +109,8 @@ impl Program {
     fn jump_back(&mut self, to: usize) {
         let from = i32::try_from(self.code.len() + 5).unwrap();
         self.code.push(0xe9);
-        self.code.extend((i32::try_from(to).unwrap() - from).to_le_bytes());
+        self.code
+            .extend((i32::try_from(to).unwrap() - from).to_le_bytes());
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -121,7 +132,10 @@ pub(crate) fn initramfs(init: &[u8]) -> Vec<u8> {
 }
 
 fn entry(archive: &mut Vec<u8>, name: &str, mode: u32, content: &[u8]) {
-    let sizes = [u32::try_from(content.len()).unwrap(), u32::try_from(name.len() + 1).unwrap()];
+    let sizes = [
+        u32::try_from(content.len()).unwrap(),
+        u32::try_from(name.len() + 1).unwrap(),
+    ];
     archive.extend(b"070701");
     // ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check
     for field in [1, mode, 0, 0, 1, 0, sizes[0], 0, 0, 0, 0, sizes[1], 0] {
