@@ -9,4 +9,6 @@ mod probe;
 pub use error::InterpError;
 pub use host::add_boot_words;
 pub use insn::Completer;
+#[cfg(feature = "testing")]
+pub use insn::testing;
 pub use probe::probe;
