@@ -74,7 +74,7 @@ fn without_artefacts(why: String, settings: &Settings) -> Report {
 pub(crate) fn gc(settings: &Settings) -> Result<u8> {
     let swept = sweep(&settings.run_dir)?;
     for name in &swept.removed {
-        println!("{name}");
+        writeln!(stdout(), "{name}").context("standard output")?;
     }
     if swept.left.is_empty() {
         return Ok(0);

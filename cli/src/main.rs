@@ -38,6 +38,8 @@ fn main() {
         )
         .with_writer(std::io::stderr)
         .without_time()
+        // Its own trouble with a closed standard error is nobody's.
+        .log_internal_errors(false)
         .init();
     let code = serve(cli).unwrap_or_else(|error| {
         report::error(&error);

@@ -1,9 +1,13 @@
 //! Words for people: errors, warnings, timelines.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Write, stderr},
+    path::Path,
+};
 
 use anyhow::{Context, Error, Result};
-use husk_sandbox::pod::{MachineEnd, PodError, Timeline};
+use husk_sandbox::pod::{ExitReason, MachineEnd, Mark, PodError, Timeline};
 use serde::Serialize;
 
 use crate::args::{RunArgs, TimelineFormat};
@@ -13,28 +17,37 @@ const CONSOLE_LINES: usize = 40;
 
 /// One line that names the thing and the cause; for a machine that ended, what it said last and when it did what.
 pub(crate) fn error(error: &Error) {
-    eprintln!("husk: {}", clean(&format!("{error:#}")));
+    say(&format!("husk: {}\n", clean(&format!("{error:#}"))));
     let ended = error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(PodError::MachineEnded(end)) => Some(end),
         _ => None,
     });
     if let Some(end) = ended {
-        eprint!("{}", details(end));
+        say(&details(end));
     }
 }
 
 /// A machine ended under a container that ran.
 pub(crate) fn machine_lost(end: &MachineEnd) {
-    eprintln!("husk: {}", clean(&end.to_string()));
-    eprint!("{}", details(end));
+    say(&format!("husk: {}\n", clean(&end.to_string())));
+    say(&details(end));
 }
 
 /// Something that a person should know and that stops nothing.
 pub(crate) fn warning(text: &str) {
-    eprintln!("husk: warning: {}", clean(text));
+    say(&format!("husk: warning: {}\n", clean(text)));
+}
+
+/// To standard error; when nobody reads that, nobody is told.
+fn say(text: &str) {
+    stderr().write_all(text.as_bytes()).ok();
 }
 
 fn details(end: &MachineEnd) -> String {
+    if matches!(end.reason(), Some(ExitReason::Refused(_))) {
+        // Nothing ran, and the reason says it all.
+        return String::new();
+    }
     let console = end
         .report
         .as_ref()
@@ -69,7 +82,7 @@ fn clean(text: &str) -> String {
 struct JsonTimeline<'a> {
     kernel_release: &'a str,
     exit_code: u8,
-    stages: &'a [husk_sandbox::pod::Mark],
+    stages: &'a [Mark],
 }
 
 /// What a run was, for its timeline.
@@ -95,7 +108,7 @@ pub(crate) fn timeline(args: &RunArgs, ran: &Ran<'_>) -> Result<()> {
     match &args.timeline_file {
         Some(path) => write_file(path, &text),
         None => {
-            eprintln!("{text}");
+            say(&format!("{text}\n"));
             Ok(())
         }
     }

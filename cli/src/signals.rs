@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// What is passed on. Stop and continue act on this process, as on every foreground job.
-const FORWARDED: [Signal; 8] = [
+const FORWARDED: [Signal; 7] = [
     Signal::HUP,
     Signal::INT,
     Signal::QUIT,
@@ -20,7 +20,6 @@ const FORWARDED: [Signal; 8] = [
     Signal::USR1,
     Signal::USR2,
     Signal::ALARM,
-    Signal::WINCH,
 ];
 
 /// A second interrupt within this time means that the first was not heard.

@@ -92,6 +92,14 @@ pub struct MachineEnd {
     pub leftovers: Vec<String>,
 }
 
+impl MachineEnd {
+    /// What the VMM itself said.
+    #[must_use]
+    pub fn reason(&self) -> Option<&ExitReason> {
+        self.report.as_ref().map(|report| &report.reason)
+    }
+}
+
 /// One line: why.
 impl fmt::Display for MachineEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,7 +127,7 @@ fn write_reason(f: &mut fmt::Formatter<'_>, reason: &ExitReason) -> fmt::Result 
         ExitReason::GuestPanic(line) => write!(f, "the guest kernel panicked: {line}"),
         ExitReason::TripleFault => f.write_str("the guest ended in a triple fault"),
         ExitReason::Stopped => f.write_str("the machine was stopped"),
-        ExitReason::Refused(text) => write!(f, "the machine was refused: {text}"),
+        ExitReason::Refused(text) => f.write_str(text),
         ExitReason::Failed(text) => write!(f, "the machine failed: {text}"),
     }
 }
