@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use husk_sandbox::spec::EnvOption;
 
-use crate::values::{cpu_millis, env_option, memory_bytes};
+use crate::values::{TimelineSink, cpu_millis, env_option, memory_bytes, timeline_sink};
 
 /// Runs OCI images, each in a microVM of its own.
 #[derive(Debug, Parser)]
 #[command(name = "husk", version)]
 pub(crate) struct Cli {
-    /// Settings file
+    /// Settings file; HUSK_CONFIG names it too
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
@@ -63,18 +63,16 @@ pub(crate) struct RunArgs {
     /// Replace the image's entry point
     #[arg(long, value_name = "COMMAND")]
     pub(crate) entrypoint: Option<String>,
-    /// Print what happened when, to standard error
+    /// Say what happened when, in time and guest-kernel instructions: text or json to standard error, or JSON to a file
     #[arg(
         long,
-        value_name = "FORMAT",
+        value_name = "text|json|PATH",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "text"
+        default_missing_value = "text",
+        value_parser = timeline_sink
     )]
-    pub(crate) timeline: Option<TimelineFormat>,
-    /// Write the timeline to this file instead
-    #[arg(long, value_name = "FILE", requires = "timeline")]
-    pub(crate) timeline_file: Option<PathBuf>,
+    pub(crate) timeline: Option<TimelineSink>,
     /// Guest kernel: auto, lean, hardened, or the path of a vmlinux or bzImage
     #[arg(long, value_name = "KERNEL")]
     pub(crate) kernel: Option<String>,
@@ -90,13 +88,4 @@ pub(crate) struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// How a timeline is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TimelineFormat {
-    /// A table.
-    Text,
-    /// One JSON object.
-    Json,
 }

@@ -14,7 +14,7 @@ mod signals;
 mod streams;
 mod values;
 
-use std::process;
+use std::{env, process};
 
 use anyhow::{Context, Result};
 use args::{Cli, Verb};
@@ -22,6 +22,9 @@ use clap::Parser;
 use husk_sandbox::settings::Settings;
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
+
+/// Names the settings file when the command line does not.
+const CONFIG_VARIABLE: &str = "HUSK_CONFIG";
 
 /// Husk itself failed: what it says is on standard error.
 const HUSK_FAILED: u8 = 125;
@@ -58,7 +61,10 @@ fn exit(code: u8) -> ! {
 }
 
 fn serve(cli: Cli) -> Result<u8> {
-    let settings = Settings::load(cli.config.as_deref())?;
+    let named = cli
+        .config
+        .or_else(|| env::var_os(CONFIG_VARIABLE).map(Into::into));
+    let settings = Settings::load(named.as_deref())?;
     match cli.verb {
         Verb::Run(args) => {
             // One worker: the runtime only passes messages, bulk data has threads of its own.

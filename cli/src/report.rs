@@ -10,7 +10,7 @@ use anyhow::{Context, Error, Result};
 use husk_sandbox::pod::{ExitReason, MachineEnd, Mark, PodError, Timeline};
 use serde::Serialize;
 
-use crate::args::{RunArgs, TimelineFormat};
+use crate::values::TimelineSink;
 
 /// The most lines of a guest's console in an error.
 const CONSOLE_LINES: usize = 40;
@@ -92,26 +92,28 @@ pub(crate) struct Ran<'a> {
     pub(crate) timeline: &'a Timeline,
 }
 
-/// Prints the timeline if it was asked for.
-pub(crate) fn timeline(args: &RunArgs, ran: &Ran<'_>) -> Result<()> {
-    let Some(format) = args.timeline else {
-        return Ok(());
-    };
-    let text = match format {
-        TimelineFormat::Text => ran.timeline.to_string(),
-        TimelineFormat::Json => serde_json::to_string(&JsonTimeline {
-            kernel_release: ran.kernel_release,
-            exit_code: ran.exit_code,
-            stages: &ran.timeline.marks,
-        })?,
-    };
-    match &args.timeline_file {
-        Some(path) => write_file(path, &text),
-        None => {
-            say(&format!("{text}\n"));
+/// Writes the timeline if it was asked for.
+pub(crate) fn timeline(sink: Option<&TimelineSink>, ran: &Ran<'_>) -> Result<()> {
+    match sink {
+        None => Ok(()),
+        Some(TimelineSink::Text) => {
+            say(&format!("{}\n", ran.timeline));
             Ok(())
         }
+        Some(TimelineSink::Json) => {
+            say(&format!("{}\n", json(ran)?));
+            Ok(())
+        }
+        Some(TimelineSink::File(path)) => write_file(path, &json(ran)?),
     }
+}
+
+fn json(ran: &Ran<'_>) -> Result<String> {
+    Ok(serde_json::to_string(&JsonTimeline {
+        kernel_release: ran.kernel_release,
+        exit_code: ran.exit_code,
+        stages: &ran.timeline.marks,
+    })?)
 }
 
 fn write_file(path: &Path, text: &str) -> Result<()> {

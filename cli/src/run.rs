@@ -18,6 +18,7 @@ use husk_sandbox::{
     pod::{self, Dirs, Disk, Pod, PodError, PodName, PodSpec, SCRATCH_SERIAL, Timeline},
     settings::Settings,
     spec::{self, RunOptions},
+    text::one_line,
 };
 use rustix::process::{Signal, geteuid};
 use tokio::task::spawn_blocking;
@@ -50,6 +51,7 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
         bail!("husk run needs root (user id is {}): use sudo", geteuid());
     }
     let mut timeline = Timeline::begin();
+    sweep_leftovers(settings);
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let name = match &args.name {
         Some(name) => PodName::new(name)?,
@@ -106,6 +108,18 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
     finish(args, &pod, outcome).await
 }
 
+/// What an earlier husk left when it was killed goes first, whatever comes of this one.
+fn sweep_leftovers(settings: &Settings) {
+    match pod::sweep(&settings.run_dir) {
+        Ok(swept) => {
+            for left in &swept.left {
+                report::warning(&format!("left over from an earlier pod: {left}"));
+            }
+        }
+        Err(error) => report::warning(&one_line(&error)),
+    }
+}
+
 /// Whatever came of the container: the pod ends, and what is to be said is said.
 async fn finish(args: &RunArgs, pod: &Pod, outcome: Result<Outcome>) -> Result<u8> {
     let end = pod.end().await?;
@@ -121,7 +135,7 @@ async fn finish(args: &RunArgs, pod: &Pod, outcome: Result<Outcome>) -> Result<u
         exit_code: outcome.code,
         timeline: &end.timeline,
     };
-    report::timeline(args, &ran)?;
+    report::timeline(args.timeline.as_ref(), &ran)?;
     Ok(outcome.code)
 }
 

@@ -1,6 +1,31 @@
 //! Values of options, parsed.
 
+use std::path::PathBuf;
+
 use husk_sandbox::spec::EnvOption;
+
+/// Where a timeline goes, and how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TimelineSink {
+    /// A table on standard error.
+    Text,
+    /// One JSON object on standard error.
+    Json,
+    /// One JSON object in a file.
+    File(PathBuf),
+}
+
+/// `text`, `json`, or a path, which holds a slash.
+pub(crate) fn timeline_sink(text: &str) -> Result<TimelineSink, String> {
+    match text {
+        "text" => Ok(TimelineSink::Text),
+        "json" => Ok(TimelineSink::Json),
+        path if path.contains('/') => Ok(TimelineSink::File(path.into())),
+        other => Err(format!(
+            "{other:?} is neither text nor json nor a path with a slash"
+        )),
+    }
+}
 
 /// `NAME=value` or `NAME`.
 pub(crate) fn env_option(text: &str) -> Result<EnvOption, String> {

@@ -83,7 +83,7 @@ impl<'a> Container<'a> {
             from.and_then(|from| copy_input(from, stream))
                 .map_err(stream_error)?;
         }
-        self.pod.mark("command started").await;
+        self.pod.mark("container started").await;
         Ok(Running {
             pod: self.pod,
             process: self.process,
@@ -125,7 +125,7 @@ impl Running<'_> {
             }
         };
         if exit.machine.is_none() {
-            pod.mark("command ended").await;
+            pod.mark("exit").await;
             tokio::select! {
                 ended = copying.complete() => {
                     if let Some(end) = ended.context("the rest of the output")? {

@@ -4,8 +4,8 @@ use clap::Parser;
 use husk_sandbox::spec::EnvOption;
 use proptest::prelude::*;
 
-use super::{cpu_millis, env_option, memory_bytes};
-use crate::args::{Cli, RunArgs, TimelineFormat, Verb};
+use super::{TimelineSink, cpu_millis, env_option, memory_bytes, timeline_sink};
+use crate::args::{Cli, RunArgs, Verb};
 
 fn run(args: &[&str]) -> RunArgs {
     let all = ["husk", "run"].iter().chain(args);
@@ -40,10 +40,13 @@ fn dashes_within_the_command_stay() {
 fn timeline_takes_its_format_only_with_an_equals_sign() {
     assert_eq!(run(&["image"]).timeline, None);
     let text = run(&["--timeline", "image"]);
-    assert_eq!(text.timeline, Some(TimelineFormat::Text));
+    assert_eq!(text.timeline, Some(TimelineSink::Text));
     assert_eq!(text.image, "image");
     let json = run(&["--timeline=json", "image"]);
-    assert_eq!(json.timeline, Some(TimelineFormat::Json));
+    assert_eq!(json.timeline, Some(TimelineSink::Json));
+    let file = run(&["--timeline=./t.json", "image"]);
+    assert_eq!(file.timeline, Some(TimelineSink::File("./t.json".into())));
+    assert!(timeline_sink("xml").is_err());
 }
 
 #[test]

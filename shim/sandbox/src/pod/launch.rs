@@ -162,13 +162,9 @@ struct Started {
 
 impl Started {
     fn new(spec: PodSpec) -> Result<Self, PodError> {
-        match sweep(&spec.dirs.run) {
-            Ok(swept) => {
-                for left in &swept.left {
-                    tracing::warn!("left over from an earlier pod: {left}");
-                }
-            }
-            Err(error) => tracing::warn!("leftovers of earlier pods were not looked for: {error}"),
+        // A dead pod must not keep its name.
+        if let Err(error) = sweep(&spec.dirs.run) {
+            tracing::warn!("leftovers of earlier pods: {}", one_line(&error));
         }
         let mut dir = PodDir::create(&spec.dirs.run, &spec.name)?;
         match Self::in_dir(spec, &mut dir) {

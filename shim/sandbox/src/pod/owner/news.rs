@@ -156,7 +156,7 @@ impl Settle for () {
 fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::VmmStart => "vmm started",
-        Stage::GuestStart => "guest started",
+        Stage::GuestStart => "kernel started",
         Stage::AgentStarted => "agent started",
         Stage::AgentReady => "agent ready",
     }

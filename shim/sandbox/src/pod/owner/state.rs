@@ -118,7 +118,7 @@ impl Owner {
             .as_ref()
             .map_or(0, |report| report.metrics.instructions);
         let (log_tail, leftovers) = self.owned.remains.clear();
-        self.owned.timeline.mark("torn down", instructions);
+        self.owned.timeline.mark("teardown", instructions);
         let end = MachineEnd {
             fault: self.fault.take(),
             report: self.report.take(),
