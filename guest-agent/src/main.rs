@@ -4,8 +4,13 @@
 //! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
 //! - `stream`: connections and standard streams; `service`: the ttrpc calls
 //!
-//! Built static and not position-independent (`.cargo/config.toml`), for the `x86_64-unknown-linux-musl` target:
-//! relocations and their page faults would be paid at every start.
+//! # Building
+//! For `x86_64-unknown-linux-musl`, with `-C relocation-model=static -C target-feature=+crt-static`: static and not
+//! position-independent, because relocations and their page faults would be paid at every start. `cargo xtask rootfs`
+//! does it and makes the initramfs. The same program, built for the host, runs without a guest in `tests/native`.
+//!
+//! # Starting
+//! Doorbell "started", two listeners, doorbell "ready", and only then mounts: a caller finds the agent as early as can be.
 //!
 //! There is no Rust runtime before `main`: it would open /dev/null, which does not exist yet, and abort.
 

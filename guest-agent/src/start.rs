@@ -2,7 +2,7 @@
 //!
 //! Everything before the ready doorbell is paid by every pod: no thread, no file, no mount.
 
-use std::{env, ffi::OsString, io, path::Path, sync::Arc};
+use std::{env, ffi::OsString, io, os::unix::net::UnixStream, path::Path, sync::Arc};
 
 use husk_protocol::ports::{AGENT_PORT, DOORBELL_READY, DOORBELL_STARTED, STREAM_PORT};
 use tokio::{
@@ -53,7 +53,9 @@ impl Transport {
     fn ring(&self, port: u32) -> io::Result<()> {
         match self {
             Self::Vsock => ring(port),
-            Self::Unix(_) => Ok(()),
+            Self::Unix(directory) => {
+                UnixStream::connect(Path::new(directory).join(port.to_string())).map(drop)
+            }
         }
     }
 

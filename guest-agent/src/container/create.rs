@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashMap,
-    fs, mem,
+    fs,
+    io::{self, ErrorKind},
+    mem,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     sync::Arc,
@@ -136,7 +138,14 @@ impl Agent {
                 _ => return Err(ContainerError::NotFound(format!("container {id}"))),
             }
         };
-        notify(&name).map_err(ContainerError::io(format!("start container {id}")))?;
+        notify(&name).map_err(|error| match error.kind() {
+            // Init does not wait there any more: it was killed before its start.
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound => ContainerError::State {
+                what: format!("container {id}"),
+                state: "stopped",
+            },
+            _ => ContainerError::io(format!("start container {id}"))(error),
+        })?;
         Ok(starting.executed().await?)
     }
 
@@ -317,7 +326,7 @@ fn apply_user(
 }
 
 /// libcontainer's init waits for a connection on this socket.
-fn notify(name: &str) -> std::io::Result<()> {
+fn notify(name: &str) -> io::Result<()> {
     let socket = state_directory().join(name).join("notify.sock");
     UnixStream::connect(socket).map(drop)
 }

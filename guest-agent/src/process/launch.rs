@@ -143,7 +143,9 @@ impl Report {
                     Record::Created(pid) => return Ok(Some(Outcome::Created(pid))),
                     Record::Note(text) => self.notes.push(text),
                     Record::Failed(class, text) => {
-                        return Ok(Some(Outcome::Failed(class, self.with_cause(class, text))));
+                        let text = self.with_cause(class, text);
+                        self.end().await?;
+                        return Ok(Some(Outcome::Failed(class, text)));
                     }
                 }
             }
@@ -152,6 +154,17 @@ impl Report {
             }
             if self.pipe.read_buf(&mut self.unread).await? == 0 {
                 return Ok(None);
+            }
+        }
+    }
+
+    /// Waits until the helper and what it made are gone: the helper clears away what it had begun, and whoever is
+    /// told of the failure clears away the rest.
+    async fn end(&mut self) -> io::Result<()> {
+        loop {
+            self.unread.clear();
+            if self.pipe.read_buf(&mut self.unread).await? == 0 {
+                return Ok(());
             }
         }
     }

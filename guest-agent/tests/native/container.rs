@@ -1,0 +1,164 @@
+//! Containers from creation to deletion.
+
+use husk_protocol::agent::{
+    FailureKind, PushedFile, RootFs, ShutdownRequest, SignalRequest, StateRequest,
+};
+use serde_json::json;
+use ttrpc::Code;
+
+use crate::harness::{Guest, class, context, create, refusal, set_spec};
+
+#[tokio::test]
+async fn exit_status_is_kept_until_delete_and_delete_may_be_repeated() {
+    let guest = Guest::boot().await;
+    guest.run(&create("c", &["sh", "-c", "exit 7"])).await;
+    let first = guest.wait("c", "").await;
+    assert_eq!((first.exit_code, first.oom_killed), (7, false));
+    assert_eq!(guest.wait("c", "").await, first);
+    guest.delete("c").await;
+    guest.delete("c").await;
+    let state = StateRequest {
+        container_id: "c".into(),
+        ..StateRequest::default()
+    };
+    let gone = refusal(guest.calls.state(context(), &state).await);
+    assert_eq!(class(&gone), (Code::NOT_FOUND, None));
+}
+
+#[tokio::test]
+async fn command_that_cannot_run_is_classified_and_leaves_nothing() {
+    let guest = Guest::boot().await;
+    let not_found = FailureKind::FAILURE_KIND_COMMAND_NOT_FOUND;
+    let not_executable = FailureKind::FAILURE_KIND_COMMAND_NOT_EXECUTABLE;
+    for (command, code, kind, text) in [
+        (
+            "nope",
+            Code::NOT_FOUND,
+            not_found,
+            "exec: \"nope\": executable file not found in $PATH",
+        ),
+        (
+            "/etc/passwd",
+            Code::PERMISSION_DENIED,
+            not_executable,
+            "exec: \"/etc/passwd\": permission denied",
+        ),
+        (
+            "/etc",
+            Code::PERMISSION_DENIED,
+            not_executable,
+            "exec: \"/etc\": is a directory",
+        ),
+    ] {
+        let request = create("same", &[command]);
+        let status = refusal(guest.calls.create_container(context(), &request).await);
+        assert_eq!(status.message, text);
+        assert_eq!(class(&status), (code, Some(kind)));
+    }
+    assert_eq!(guest.script("same", "echo runs").await, "runs\n");
+}
+
+#[tokio::test]
+async fn container_sees_itself_only() {
+    let guest = Guest::boot().await;
+    let script = "hostname; echo $$; head -c 0 /proc/1/environ; cat /proc/self/cgroup | head -n 100; \
+                  ls /proc/self/fd; cat /sys/class/net/lo/flags; ls /sys/class/net; pwd";
+    let seen = guest.script("c", script).await;
+    let lines: Vec<&str> = seen.lines().collect();
+    assert_eq!(lines[..2], ["inside", "1"]);
+    assert!(lines.contains(&"0::/"), "{seen}");
+    // 0, 1, 2 and the directory that ls reads; the loopback is up (0x9) and alone.
+    let tail = &lines[lines.len() - 7..];
+    assert_eq!(tail, ["0", "1", "2", "3", "0x9", "lo", "/work"], "{seen}");
+}
+
+#[tokio::test]
+async fn user_files_and_parameters_of_the_request_are_applied() {
+    let guest = Guest::boot().await;
+    let script = "id -u; id -G; cat /etc/hosts /proc/sys/net/ipv4/ip_default_ttl";
+    let mut request = create("c", &[]);
+    set_spec(&mut request, &["sh", "-c", script], |spec| {
+        spec["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "77"});
+    });
+    request.user = "web".into();
+    request.files = vec![PushedFile {
+        path: "/etc/hosts".into(),
+        content: b"pushed\n".to_vec(),
+        mode: 0o644,
+        ..PushedFile::default()
+    }];
+    guest.run(&request).await;
+    assert_eq!(guest.read("c", "").await, "33\n34 50\npushed\n77\n");
+}
+
+#[tokio::test]
+async fn root_without_scratch_disk_is_read_only() {
+    let guest = Guest::boot().await;
+    let mut request = create("c", &["sh", "-c", "touch /file 2>/dev/null; echo $?"]);
+    request.rootfs = Some(RootFs {
+        layer_serials: vec!["image1".into()],
+        ..RootFs::default()
+    })
+    .into();
+    guest.run(&request).await;
+    assert_eq!(guest.read("c", "").await, "1\n");
+}
+
+#[tokio::test]
+async fn writes_of_one_container_are_not_seen_by_the_next() {
+    let guest = Guest::boot().await;
+    guest.script("a", "echo mine > /file").await;
+    assert_eq!(
+        guest.script("b", "ls /file 2>/dev/null; echo $?").await,
+        "1\n"
+    );
+    guest.delete("a").await;
+    guest.delete("b").await;
+    assert_eq!(
+        guest.script("a", "ls /file 2>/dev/null; echo $?").await,
+        "1\n"
+    );
+}
+
+#[tokio::test]
+async fn killing_all_ends_every_process() {
+    let guest = Guest::boot().await;
+    guest
+        .run(&create("c", &["sh", "-c", "sleep 1000 & sleep 1000"]))
+        .await;
+    let kill = SignalRequest {
+        container_id: "c".into(),
+        signal: 9,
+        all: true,
+        ..SignalRequest::default()
+    };
+    guest.calls.signal(context(), &kill).await.unwrap();
+    assert_eq!(guest.wait("c", "").await.exit_code, 137);
+    let late = SignalRequest {
+        all: false,
+        ..kill.clone()
+    };
+    let refused = refusal(guest.calls.signal(context(), &late).await);
+    assert_eq!(class(&refused).0, Code::FAILED_PRECONDITION);
+}
+
+#[tokio::test]
+async fn id_that_is_taken_or_malformed_is_refused() {
+    let guest = Guest::boot().await;
+    guest.run(&create("c", &["sleep", "1000"])).await;
+    let again = create("c", &["true"]);
+    let taken = refusal(guest.calls.create_container(context(), &again).await);
+    assert_eq!(class(&taken).0, Code::ALREADY_EXISTS);
+    let malformed = create("../c", &["true"]);
+    let refused = refusal(guest.calls.create_container(context(), &malformed).await);
+    assert_eq!(class(&refused).0, Code::INVALID_ARGUMENT);
+}
+
+#[tokio::test]
+async fn shutdown_answers_and_then_the_agent_ends() {
+    let mut guest = Guest::boot().await;
+    guest.run(&create("c", &["sleep", "1000"])).await;
+    let request = ShutdownRequest::default();
+    guest.calls.shutdown(context(), &request).await.unwrap();
+    assert!(guest.agent.wait().unwrap().success());
+}
