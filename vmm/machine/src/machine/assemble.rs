@@ -26,8 +26,8 @@ use crate::process::Worker;
 use crate::process::launch::Descriptors;
 
 /// Words for every host: errors on the console, which is cheap as long as there are none. The configuration's words take
-/// their place.
-const BASE_WORDS: [&str; 2] = ["console=ttyS0", "loglevel=1"];
+/// their place. ramfs: the agent keeps the pages that it was loaded into (kernel patch 0014).
+const BASE_WORDS: [&str; 3] = ["console=ttyS0", "loglevel=1", "rootfstype=ramfs"];
 
 /// A machine that could run.
 #[derive(Debug)]
