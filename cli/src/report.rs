@@ -83,6 +83,16 @@ struct JsonTimeline<'a> {
     kernel_release: &'a str,
     exit_code: u8,
     stages: &'a [Mark],
+    vmm: Option<VmmCost>,
+}
+
+/// What the VMM process took for itself; nothing is known of one that did not report.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct VmmCost {
+    /// CPU time before the first guest instruction.
+    pub(crate) setup_cpu_us: u64,
+    /// Private memory apart from the guest's.
+    pub(crate) private_bytes: u64,
 }
 
 /// What a run was, for its timeline.
@@ -90,6 +100,7 @@ pub(crate) struct Ran<'a> {
     pub(crate) kernel_release: &'a str,
     pub(crate) exit_code: u8,
     pub(crate) timeline: &'a Timeline,
+    pub(crate) vmm: Option<VmmCost>,
 }
 
 /// Writes the timeline if it was asked for.
@@ -113,6 +124,7 @@ fn json(ran: &Ran<'_>) -> Result<String> {
         kernel_release: ran.kernel_release,
         exit_code: ran.exit_code,
         stages: &ran.timeline.marks,
+        vmm: ran.vmm,
     })?)
 }
 

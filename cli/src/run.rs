@@ -26,7 +26,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     args::RunArgs,
     progress::{ImageProgress, show_boot},
-    report::{self, Ran},
+    report::{self, Ran, VmmCost},
     run::container::Container,
     signals::{self, Signals},
 };
@@ -88,6 +88,7 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
             serial: serial.clone(),
             file: image.file,
         }],
+        read_only_slots: settings.read_only_slots,
         scratch_bytes: Some(u64::from(settings.scratch_mib) << 20),
     };
     let container = NewContainer {
@@ -134,6 +135,10 @@ async fn finish(args: &RunArgs, pod: &Pod, outcome: Result<Outcome>) -> Result<u
         kernel_release: &outcome.kernel_release,
         exit_code: outcome.code,
         timeline: &end.timeline,
+        vmm: end.report.as_ref().map(|report| VmmCost {
+            setup_cpu_us: report.metrics.setup_cpu_us,
+            private_bytes: report.metrics.private_bytes,
+        }),
     };
     report::timeline(args.timeline.as_ref(), &ran)?;
     Ok(outcome.code)

@@ -84,6 +84,7 @@ impl Guest {
                 serial: serial.clone(),
                 file: image.file,
             }],
+            read_only_slots: 16,
             scratch_bytes: Some(1 << 30),
         };
         let runtime = Runtime::new()?;

@@ -8,7 +8,10 @@ use super::report::Bench;
 use crate::paths::Workspace;
 use crate::progress::Progress;
 
-/// Boots `runs` machines; true when every bar is held.
+/// The default machine has 16 read-only slots, the one beside it 1.
+const FEWER_SLOTS: f64 = 15.0;
+
+/// Boots `runs` machines and as many with fewer slots; true when every bar is held.
 pub(crate) fn bench(workspace: &Workspace, runs: u32, json: bool) -> Result<bool> {
     let mut bench = Bench::new(
         "boot",
@@ -16,25 +19,33 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, json: bool) -> Result<bool
         Machine::this(workspace)?,
     );
     let mut progress = Progress::begin("bench boot");
-    let mut samples = Vec::new();
+    let (mut samples, mut few) = (Vec::new(), Vec::new());
     for run in 1..=runs {
         progress.tick(&format!("run {run} of {runs}"));
-        samples.push(husk::run(workspace, &["true"])?);
+        samples.push(husk::run(workspace, "", &["true"])?);
+        few.push(husk::run(workspace, "read_only_slots = 1\n", &["true"])?);
     }
     progress.end(&format!("{runs} runs"));
 
-    let between = |from: &str, to: &str| {
+    let between = |samples: &[Finished], from: &str, to: &str| {
         samples
             .iter()
             .map(|run| run.timeline.between(from, to))
             .collect::<Result<Vec<f64>>>()
     };
-    let kernel = between("guest started", "agent started")?;
-    let ready = between("agent started", "agent ready")?;
+    let kernel = between(&samples, "guest started", "agent started")?;
+    let ready = between(&samples, "agent started", "agent ready")?;
+    let few_kernel = between(&few, "guest started", "agent started")?;
+    let slot: Vec<f64> = kernel
+        .iter()
+        .zip(&few_kernel)
+        .map(|(all, one)| (all - one) / FEWER_SLOTS)
+        .collect();
     let private: Vec<f64> = samples.iter().map(Finished::vmm_private_kib).collect();
     let cpu: Vec<f64> = samples.iter().map(Finished::vmm_cpu_ms).collect();
     bench.measure("kernel_insns", "insns", &kernel, Some(16e6));
     bench.measure("agent_ready_insns", "insns", &ready, Some(1e6));
+    bench.measure("slot_insns", "insns", &slot, None);
     bench.measure("vmm_private_kib", "KiB", &private, Some(5120.0));
     bench.measure("vmm_cpu_ms", "ms", &cpu, Some(15.0));
     bench.publish(workspace, json)

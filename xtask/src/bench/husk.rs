@@ -14,7 +14,7 @@ use crate::paths::Workspace;
 /// What `husk run --timeline=json` writes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Timeline {
-    marks: Vec<Mark>,
+    stages: Vec<Mark>,
     vmm: Vmm,
 }
 
@@ -49,11 +49,11 @@ impl Timeline {
 
     /// Guest-kernel instructions when a stage was reached.
     fn instructions(&self, stage: &str) -> Result<u64> {
-        let mark = self.marks.iter().find(|mark| mark.stage == stage);
+        let mark = self.stages.iter().find(|mark| mark.stage == stage);
         match mark {
             Some(mark) => Ok(mark.instructions),
             None => {
-                let known: Vec<&str> = self.marks.iter().map(|mark| mark.stage.as_str()).collect();
+                let known: Vec<&str> = self.stages.iter().map(|mark| mark.stage.as_str()).collect();
                 bail!(
                     "the timeline has no stage {stage:?}, it has {}",
                     known.join(", ")
@@ -89,13 +89,17 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Runs a command in the busybox image, 256 MiB, 1 vCPU.
-pub(crate) fn run(workspace: &Workspace, command: &[&str]) -> Result<Finished> {
+/// Runs a command in the busybox image, in the smallest machine, with these settings (a settings file's lines).
+pub(crate) fn run(workspace: &Workspace, settings: &str, command: &[&str]) -> Result<Finished> {
     let dir = workspace.target.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let file = dir.join("timeline.json");
+    let config = dir.join("settings.toml");
+    fs::write(&config, settings).with_context(|| format!("cannot write {}", config.display()))?;
     let begun = Instant::now();
     let mut child = Command::new(workspace.artefacts().join("husk"))
+        .arg("--config")
+        .arg(&config)
         .args(["run", "--rm", "--timeline=json", "--timeline-file"])
         .arg(&file)
         .arg(image(workspace))
@@ -140,7 +144,7 @@ pub(crate) fn image(workspace: &Workspace) -> PathBuf {
 mod tests {
     use super::Timeline;
 
-    const TEXT: &str = "{\"marks\":[{\"stage\":\"a\",\"at_us\":1,\"instructions\":5},\
+    const TEXT: &str = "{\"stages\":[{\"stage\":\"a\",\"at_us\":1,\"instructions\":5},\
                           {\"stage\":\"b\",\"at_us\":2,\"instructions\":9}],\
                           \"vmm\":{\"setup_cpu_us\":7000,\"private_bytes\":4096}}\n";
 

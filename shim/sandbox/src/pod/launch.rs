@@ -29,11 +29,8 @@ use crate::{
     text::one_line,
 };
 
-/// Slots of every machine: the scratch disk's and 4 writable ones, 16 for images.
-const SLOTS: BlockSlots = BlockSlots {
-    writable: 5,
-    read_only: 16,
-};
+/// Writable slots of every machine: the scratch disk's and 4 more.
+const WRITABLE_SLOTS: u8 = 5;
 
 const QUEUE_MESSAGES: usize = 64;
 
@@ -82,6 +79,8 @@ pub struct PodSpec {
     pub shape: Shape,
     /// Images.
     pub images: Vec<Disk>,
+    /// Slots for images, at least as many as there are images.
+    pub read_only_slots: u8,
     /// Size of the scratch disk in bytes; `None`: none.
     pub scratch_bytes: Option<u64>,
 }
@@ -203,7 +202,10 @@ impl Started {
             host: spec.host,
             kernel: spec.kernel,
             initramfs: spec.initramfs,
-            slots: SLOTS,
+            slots: BlockSlots {
+                writable: WRITABLE_SLOTS,
+                read_only: spec.read_only_slots,
+            },
             drives,
             vsock: listen(&vsock_path)?,
             control: listen(&dir.path().join(CONTROL))?,

@@ -31,6 +31,8 @@ pub struct Settings {
     pub uid_base: u32,
     /// Size of a container's writable layer in MiB.
     pub scratch_mib: u32,
+    /// Read-only block slots of a machine, one for each image of its pod; each costs time at boot.
+    pub read_only_slots: u8,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             run_dir: "/run/husk".into(),
             uid_base: 0x7000_0000,
             scratch_mib: 10 << 10,
+            read_only_slots: 16,
         }
     }
 }
@@ -113,6 +116,12 @@ impl Settings {
         }
         if self.scratch_mib < 16 {
             return Err(format!("scratch_mib {} is less than 16", self.scratch_mib));
+        }
+        if !(1..=16).contains(&self.read_only_slots) {
+            return Err(format!(
+                "read_only_slots {} is not between 1 and 16",
+                self.read_only_slots
+            ));
         }
         let dirs = [
             ("state_dir", &self.state_dir),

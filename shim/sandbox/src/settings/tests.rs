@@ -21,7 +21,8 @@ fn default_settings_pass_their_own_check() {
 #[test]
 fn every_key_is_read() {
     let text = "kernel = \"lean\"\nartefacts = \"/a\"\nstate_dir = \"/s\"\nimage_dir = \"/i\"\n\
-                run_dir = \"/r\"\nuid_base = 100000\nscratch_mib = 64\n";
+                run_dir = \"/r\"\nuid_base = 100000\nscratch_mib = 64\n\
+                read_only_slots = 3\n";
     let settings = Settings::parse(text).unwrap();
     assert_eq!(settings.kernel, FlavourChoice::Always(Flavour::Lean));
     assert_eq!(settings.artefacts.as_deref(), Some(Path::new("/a")));
@@ -30,6 +31,15 @@ fn every_key_is_read() {
     assert_eq!(settings.run_dir, Path::new("/r"));
     assert_eq!(settings.uid_base, 100_000);
     assert_eq!(settings.scratch_mib, 64);
+    assert_eq!(settings.read_only_slots, 3);
+}
+
+#[test]
+fn number_of_slots_out_of_range_is_refused() {
+    for slots in ["0", "17"] {
+        let error = Settings::parse(&format!("read_only_slots = {slots}")).unwrap_err();
+        assert!(error.contains(slots), "{error}");
+    }
 }
 
 #[test]
