@@ -48,6 +48,7 @@ pub(crate) fn ensure(workspace: &Workspace, flavour: Flavour) -> Result<Kernel> 
     if let Some(kernel) = cached(flavour, &entry) {
         return Ok(kernel);
     }
+    sweep(&cache);
     let _lock = lock(&entry)?;
     // Somebody else may have built it while this process waited.
     if let Some(kernel) = cached(flavour, &entry) {
@@ -93,6 +94,25 @@ fn lock(entry: &Path) -> Result<File> {
     file.lock()
         .with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
+}
+
+/// Removes what killed builds left: trees of 2 GB whose locks nobody holds.
+fn sweep(cache: &Path) {
+    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
+    for work in entries.map(|entry| entry.path()) {
+        if work
+            .extension()
+            .is_none_or(|extension| extension != "building")
+        {
+            continue;
+        }
+        // Held until the tree is gone.
+        let lock = File::create(work.with_extension("lock"));
+        if lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // What cannot be removed is in nobody's way.
+            fs::remove_dir_all(&work).unwrap_or_default();
+        }
+    }
 }
 
 impl Inputs {
@@ -262,4 +282,29 @@ fn date_of(path: &Path) -> Result<String> {
             .env("LC_ALL", "C"),
     )?;
     Ok(text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{lock, sweep};
+
+    #[test]
+    fn tree_of_a_killed_build_is_removed_and_that_of_a_running_one_is_not() {
+        let cache = tempfile::tempdir().unwrap();
+        for key in ["lean-dead", "lean-live", "lean-done"] {
+            fs::create_dir(cache.path().join(key)).unwrap();
+        }
+        for key in ["lean-dead", "lean-live"] {
+            let from = cache.path().join(key);
+            fs::rename(&from, from.with_extension("building")).unwrap();
+        }
+        let held = lock(&cache.path().join("lean-live")).unwrap();
+        sweep(cache.path());
+        assert!(!cache.path().join("lean-dead.building").exists());
+        assert!(cache.path().join("lean-live.building").exists());
+        assert!(cache.path().join("lean-done").exists());
+        drop(held);
+    }
 }
