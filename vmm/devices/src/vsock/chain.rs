@@ -51,6 +51,18 @@ impl<'m> Slices<'m> {
         Some(())
     }
 
+    /// A range of guest memory.
+    #[cfg(test)]
+    pub(crate) fn of_range(
+        mem: &'m GuestMemoryMmap,
+        address: GuestAddress,
+        len: u32,
+    ) -> Option<Self> {
+        let mut all = Self::default();
+        all.push_range(mem, address, len, Permissions::Read)?;
+        Some(all)
+    }
+
     /// Bytes in all pieces.
     pub(crate) fn len(&self) -> usize {
         self.len

@@ -8,3 +8,5 @@ mod outbox;
 
 pub(crate) use client::{Afterwards, Client, Received};
 pub(crate) use connection::{Connection, Next, Verdict};
+#[cfg(test)]
+pub(crate) use outbox::Outbox;

@@ -14,6 +14,12 @@ impl Outbox {
         self.bytes.is_empty()
     }
 
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// What waits, oldest first.
     pub(crate) fn waiting(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()

@@ -76,6 +76,19 @@ impl Ring {
         mem.read_obj(GuestAddress(self.base + 0x8002)).unwrap()
     }
 
+    /// Whether the device wants a kick for what was made available since `before`
+    /// (`vring_need_event` of virtio 1.2, 2.7.10).
+    pub(super) fn wants_kick(&self, mem: &GuestMemoryMmap, before: u16) -> bool {
+        let at = self.base + 0x8004 + u64::from(self.size) * 8;
+        let event: u16 = mem.read_obj(GuestAddress(at)).unwrap();
+        self.avail.wrapping_sub(event).wrapping_sub(1) < self.avail.wrapping_sub(before)
+    }
+
+    /// How many chains were made available.
+    pub(super) fn available(&self) -> u16 {
+        self.avail
+    }
+
     /// The next used element: head and length.
     fn take_used(&mut self, mem: &GuestMemoryMmap) -> Option<(u32, u32)> {
         if self.used_index(mem) == self.used {

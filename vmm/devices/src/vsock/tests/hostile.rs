@@ -97,6 +97,14 @@ fn clients_above_the_handshake_limit_wait_in_the_backlog() {
     assert!(machine.driver.received.is_empty() && !readable(&machine.device));
     silent.pop();
     assert_eq!(machine.packet().0.op, op::REQUEST);
+    // A line that comes makes room as well.
+    silent.push(machine.connect());
+    machine.run();
+    let _fifth = machine.ask(1025);
+    assert!(machine.driver.received.is_empty());
+    silent[0].write_all(b"CONNECT 1026\n").unwrap();
+    assert_eq!(machine.packet().0.dst_port, 1026);
+    assert_eq!(machine.packet().0.dst_port, 1025);
 }
 
 #[test]

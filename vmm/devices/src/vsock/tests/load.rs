@@ -5,9 +5,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
+use vm_memory::{GuestAddress, GuestMemoryMmap};
+
 use super::guest::Machine;
 use super::peer::{Pattern, Peer};
+use crate::vsock::chain::Slices;
 use crate::vsock::packet::{SHUT_SEND, op};
+use crate::vsock::stream::Outbox;
 
 /// A client that writes and reads what fits.
 struct Client {
@@ -155,7 +159,9 @@ fn one_stream_of_sixteen_mebibytes_costs_few_credit_packets() {
         let left = u32::try_from(total).unwrap() - peer.sent;
         peer.send(&mut machine.driver, &block, left.min(1 << 16));
         take_all(&mut machine, &mut peers, &block);
+        let read = client.read;
         client.read(&block, 1 << 18);
+        assert!(client.read > read, "stalled at {read} bytes");
     }
     let peer = &peers[&stream.host_port];
     assert!(
@@ -239,9 +245,48 @@ fn guest_without_receive_buffers_keeps_nobody_busy() {
         written += count;
         machine.run();
     }
+    // The next buffer that the driver offers is worth a kick, and only that one.
+    let rx = &machine.driver.rx;
+    assert!(!rx.wants_kick(&machine.driver.mem, rx.available()));
+    machine.driver.offer_rx(0, super::driver::RX_BUFFER);
+    let rx = &machine.driver.rx;
+    assert!(rx.wants_kick(&machine.driver.mem, rx.available().wrapping_sub(1)));
+    let before = machine.driver.rx.used_index(&machine.driver.mem);
+    machine.driver.kick_queue(&mut machine.device, 0).unwrap();
+    let after = machine.driver.rx.used_index(&machine.driver.mem);
+    assert_eq!(after, before.wrapping_add(1));
     // The descriptor is quiet although the client has more to say: no thread turns in vain.
     assert!(!super::driver::readable(&machine.device));
     socket.shutdown(Shutdown::Write).unwrap();
     machine.driver.received.clear();
     assert!(written > 100_000);
+}
+
+#[test]
+fn driver_is_not_asked_for_kicks_while_it_has_offered_enough() {
+    let mut machine = Machine::ready();
+    let (mut socket, _) = machine.open(1024);
+    for _ in 0..100 {
+        let before = machine.driver.rx.available();
+        socket.write_all(b"some").unwrap();
+        assert_eq!(machine.packet().1, b"some");
+        let rx = &machine.driver.rx;
+        assert!(!rx.wants_kick(&machine.driver.mem, before));
+    }
+}
+
+#[test]
+fn outbox_that_never_runs_empty_does_not_grow() {
+    let mem = GuestMemoryMmap::<()>::from_ranges(&[(GuestAddress(0), 4096)]).unwrap();
+    let piece = Slices::of_range(&mem, GuestAddress(0), 4096).unwrap();
+    let mut outbox = Outbox::default();
+    outbox.push(&piece);
+    for _ in 0..1000 {
+        outbox.push(&piece);
+        outbox.pop(4096);
+        assert_eq!(outbox.waiting().len(), 4096);
+    }
+    assert!(outbox.memory() <= 4 * 4096, "{} bytes", outbox.memory());
+    outbox.pop(4096);
+    assert!(outbox.is_empty() && outbox.memory() == 0);
 }
