@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Error, Result};
-use husk_sandbox::pod::{ExitReason, MachineEnd, Mark, PodError, Timeline};
+use husk_sandbox::pod::{MachineEnd, Mark, PodError, Timeline};
 use serde::Serialize;
 
 use crate::values::TimelineSink;
@@ -44,7 +44,7 @@ fn say(text: &str) {
 }
 
 fn details(end: &MachineEnd) -> String {
-    if matches!(end.reason(), Some(ExitReason::Refused(_))) {
+    if end.is_before_guest() {
         // Nothing ran, and the reason says it all.
         return String::new();
     }

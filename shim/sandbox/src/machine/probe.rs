@@ -12,7 +12,7 @@ use husk_machine::api::config::{HostKvm, KvmKind};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::MachineError;
+use super::{MachineError, spec::open_kvm};
 
 /// The most that is read of the probe's answer.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -32,6 +32,8 @@ struct Kept {
 /// # Errors
 /// The probe fails: there is no usable KVM.
 pub fn host_kvm(vmm: &Path, run_dir: &Path) -> Result<HostKvm, MachineError> {
+    // What is kept says nothing about whether it can be used now.
+    drop(open_kvm()?);
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let build = build_of(vmm);
     let file = run_dir.join("host-kvm.json");

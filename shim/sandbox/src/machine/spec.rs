@@ -73,12 +73,7 @@ impl MachineSpec {
     /// A file cannot be opened.
     pub fn into_config(self, uid: u32) -> Result<(MachineConfig, Vec<OwnedFd>), MachineError> {
         let mut fds = Descriptors::default();
-        let kvm = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .map_err(|source| open_error(Path::new("/dev/kvm"), source))?;
-        let kvm_fd = fds.add(kvm.into());
+        let kvm_fd = fds.add(open_kvm()?.into());
         let kernel = fds.add_boot_file(&self.kernel)?;
         let initramfs = fds.add_boot_file(&self.initramfs)?;
         let vsock_fd = fds.add(self.vsock.into());
@@ -118,6 +113,13 @@ impl MachineSpec {
         };
         Ok((config, fds.list))
     }
+}
+
+/// The host's KVM.
+pub(super) fn open_kvm() -> Result<File, MachineError> {
+    let path = Path::new("/dev/kvm");
+    let opened = File::options().read(true).write(true).open(path);
+    opened.map_err(|source| open_error(path, source))
 }
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use husk_machine::api::{ExitReason, ExitReport};
+use husk_machine::api::{ExitReason, ExitReport, control::Stage};
 use thiserror::Error;
 
 use super::Timeline;
@@ -93,10 +93,13 @@ pub struct MachineEnd {
 }
 
 impl MachineEnd {
-    /// What the VMM itself said.
+    /// Whether the VMM itself says why it ended before the guest's first instruction.
     #[must_use]
-    pub fn reason(&self) -> Option<&ExitReason> {
-        self.report.as_ref().map(|report| &report.reason)
+    pub fn is_before_guest(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| {
+            let mut stages = report.metrics.stages.iter();
+            !stages.any(|mark| mark.stage == Stage::GuestStart)
+        })
     }
 }
 

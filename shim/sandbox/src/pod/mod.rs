@@ -15,7 +15,6 @@ mod timeline;
 
 pub use error::{MachineEnd, PodError};
 pub use handle::{Pod, SCRATCH_SERIAL};
-pub use husk_machine::api::ExitReason;
 pub use launch::{Dirs, Disk, PodSpec, launch};
 pub use owner::ProcessExit;
 pub use run_dir::{PodName, Sweep, sweep};
