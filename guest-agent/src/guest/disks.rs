@@ -1,11 +1,14 @@
 //! Finds virtio disks by the serial that the host gave them.
 //!
-//! A slot is there from boot on and has no capacity until something is attached to it. The host calls once the attach
-//! is done, but the guest's driver may still be reading the new capacity: then the kernel's log tells when to look again.
+//! A slot is there from boot on and has no capacity, or no block device at all, until something is attached to it. The
+//! host calls once the attach is done, but the guest's driver may still be at work: then the kernel tells when to look
+//! again.
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fmt,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,7 +16,7 @@ use std::{
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::kernel_log::KernelLog;
+use super::disk_news::DiskNews;
 
 /// Longest serial of a virtio disk (virtio 1.2, section 5.2.6.1).
 const MAX_SERIAL_BYTES: usize = 20;
@@ -69,17 +72,17 @@ impl fmt::Display for Serial {
 pub(crate) async fn find_disk(serial: &Serial) -> Result<PathBuf, DiskError> {
     let io = |error| DiskError::Io(serial.clone(), error);
     let block = Path::new("/sys/block");
-    if let Some(node) = look(block, serial).map_err(io)?.get(&serial.0) {
-        return Ok(node.clone());
+    if let Some(node) = usable(block, serial).map_err(io)? {
+        return Ok(node);
     }
-    // Opened before the second look, so that no change falls between the two.
-    let log = KernelLog::at_end().map_err(io)?;
+    // Begun before the second look, so that no change falls between the two.
+    let news = DiskNews::listen().map_err(io)?;
     let waited = timeout(ATTACH_LIMIT, async {
         loop {
-            if let Some(node) = look(block, serial)?.get(&serial.0) {
-                return Ok(node.clone());
+            if let Some(node) = usable(block, serial)? {
+                return Ok(node);
             }
-            log.news().await?;
+            news.next().await?;
         }
     });
     match waited.await {
@@ -88,6 +91,19 @@ pub(crate) async fn find_disk(serial: &Serial) -> Result<PathBuf, DiskError> {
             serial: serial.clone(),
             found: names(&look(block, serial).map_err(io)?),
         }),
+    }
+}
+
+/// The disk's node, once it can be opened: the files of a disk are there a little earlier than the disk.
+fn usable(block: &Path, serial: &Serial) -> io::Result<Option<PathBuf>> {
+    let Some(node) = look(block, serial)?.remove(&serial.0) else {
+        return Ok(None);
+    };
+    match File::open(&node) {
+        Ok(_) => Ok(Some(node)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -109,10 +125,16 @@ fn look(block: &Path, wanted: &Serial) -> io::Result<BTreeMap<String, PathBuf>> 
             continue;
         }
         let directory = block.join(&name);
-        if fs::read_to_string(directory.join("size"))?.trim() == "0" {
+        // A disk may go while it is looked at.
+        let Some(size) = read(&directory.join("size"))? else {
+            continue;
+        };
+        if size.trim() == "0" {
             continue;
         }
-        let serial = fs::read_to_string(directory.join("serial"))?;
+        let Some(serial) = read(&directory.join("serial"))? else {
+            continue;
+        };
         let serial = serial.trim_matches(['\0', '\n', ' ']);
         disks.insert(serial.to_owned(), Path::new("/dev").join(&name));
         if serial == wanted.0 {
@@ -120,6 +142,16 @@ fn look(block: &Path, wanted: &Serial) -> io::Result<BTreeMap<String, PathBuf>> 
         }
     }
     Ok(disks)
+}
+
+/// An attribute; none when the disk is gone, or too young to have it.
+fn read(attribute: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(attribute) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! Called by `main` at the start and by `container` and `service` later. Nothing here knows containers.
 
 mod clock;
+mod disk_news;
 mod disks;
 mod doorbell;
-mod kernel_log;
 mod mounts;
 mod power;
 

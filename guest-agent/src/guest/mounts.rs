@@ -6,7 +6,7 @@ use rustix::{
     fs::Mode,
     io::Errno,
     mount::{MountFlags, mount, mount_bind, mount_move, mount_remount},
-    process::{chdir, chroot},
+    process::{DumpableBehavior, chdir, chroot, set_dumpable_behavior},
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
@@ -16,7 +16,8 @@ const NEW_ROOT: &str = "/newroot";
 /// Everything of Husk's own.
 pub(crate) const RUN: &str = "/run/husk";
 
-/// Mounts the file systems that the agent works with. Called once, as PID 1 of a guest.
+/// Makes the guest fit for containers: file systems, standard streams, a root that cannot be written. Called once, as
+/// PID 1.
 pub(crate) fn prepare() -> io::Result<()> {
     move_root()?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -39,6 +40,8 @@ pub(crate) fn prepare() -> io::Result<()> {
     )?;
     fs::create_dir(RUN)?;
     open_standard_streams()?;
+    // Nobody looks into the agent, whatever a container may have got hold of.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     mount_remount("/", MountFlags::RDONLY | MountFlags::BIND, c"")?;
     Ok(())
 }
