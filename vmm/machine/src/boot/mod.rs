@@ -1,5 +1,5 @@
 //! From boot files to a machine that can start: [`load`] fills guest memory, [`Cmdline`] says what the kernel is told.
-//! Called by `kvm/`; calls `arch/`.
+//! Called by `kvm/`; calls `arch/`, `sys/`.
 
 mod bzimage;
 mod cmdline;

@@ -9,6 +9,7 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use super::error::BootError;
 use super::image::BootImage;
+use crate::sys;
 
 /// Bytes read at once, and the longest head.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -74,6 +75,7 @@ impl<'a> HashingReader<'a> {
         length: u64,
         address: u64,
     ) -> Result<(), BootError> {
+        sys::populate(memory, address, length);
         let end = offset.saturating_add(length);
         let mut at = offset;
         if let Some(known) = self.head_part(offset, end) {

@@ -129,6 +129,7 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
         gauge,
         guest,
     };
+    tracing::debug!(cpu_us = figures.setup_cpu_us, "the guest starts");
     let events: EventSink = Arc::new(move |event| drop(sender.send(News::Vcpu(event))));
     let reason = match vm.spawn_vcpus(&Arc::new(bus), &events) {
         Ok(vcpus) => {

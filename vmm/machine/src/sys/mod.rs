@@ -1,14 +1,16 @@
 //! The unsafe room of the machine: the KVM calls that `kvm-ioctls` leaves unsafe or does not have, and one atomic
-//! exchange in guest memory. Called by `arch/`, `interp/` and `kvm/`; calls nothing of this crate.
+//! exchange in guest memory. Called by `arch/`, `boot/`, `interp/` and `kvm/`; calls nothing of this crate.
 
 mod error;
 mod exchange;
 mod ioctl;
+mod populate;
 mod stats;
 mod xsave;
 
 pub use error::SysError;
 pub(crate) use exchange::{compare_exchange_16, halves, pair};
 pub(crate) use ioctl::{InternalError, internal_error, kvm_from, set_memory, unblock_only};
+pub(crate) use populate::populate;
 pub(crate) use stats::InstructionCounter;
 pub(crate) use xsave::XsaveArea;
