@@ -33,6 +33,11 @@ fn scratch_disk_is_a_sparse_clean_ext4() {
             .unwrap();
         assert!(check.status.success(), "{check:?}");
     }
+    // Neither do the templates take what nobody has written.
+    for template in fs::read_dir(&templates).unwrap() {
+        let taken = template.unwrap().metadata().unwrap().blocks() * 512;
+        assert!(taken < 8 << 20, "a template takes {taken} bytes");
+    }
 }
 
 #[test]
@@ -76,11 +81,11 @@ fn writes_to_a_scratch_disk_do_not_reach_the_template() {
     let dir = tempfile::tempdir().unwrap();
     let templates = dir.path().join("templates");
     let first = dir.path().join("first");
-    scratch::create(&templates, &first, GIB).unwrap();
+    scratch::create(&templates, &first, 64 << 20).unwrap();
     let clean = fs::read(&first).unwrap();
     fs::write(&first, b"dirty").unwrap();
     let second = dir.path().join("second");
-    scratch::create(&templates, &second, GIB).unwrap();
+    scratch::create(&templates, &second, 64 << 20).unwrap();
     assert!(
         fs::read(&second).unwrap() == clean,
         "the second disk differs"

@@ -22,7 +22,7 @@ pub const MIN_BYTES: u64 = 16 << 20;
 pub const MAX_BYTES: u64 = 16 << 40;
 const BLOCK_BYTES: u64 = 4096;
 /// Changes with the options below: templates of other versions are not used.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const UUID: &str = "5d6e4b0e-6873-4b6b-8f5c-736372617463";
 /// Every feature by name, so that the distribution's mke2fs.conf has no say.
 const FEATURES: &str = "none,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,64bit";
@@ -111,7 +111,7 @@ fn format(path: &Path) -> Result<(), ScratchError> {
         .args(["-O", FEATURES])
         .args([
             "-E",
-            &format!("root_owner=0:0,nodiscard,packed_meta_blocks=1,hash_seed={UUID}"),
+            &format!("root_owner=0:0,packed_meta_blocks=1,hash_seed={UUID}"),
         ])
         .arg(path)
         .env("MKE2FS_SYNC", "0")
