@@ -1,4 +1,8 @@
 //! `husk run` as a person calls it. Each test boots one guest of its own, so each one looks at many things.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a check that fails panics; the lint knows tests only by their attribute"
+)]
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
