@@ -127,7 +127,11 @@ async fn finish(args: &RunArgs, pod: &Pod, outcome: Result<Outcome>) -> Result<u
     for left in &end.leftovers {
         report::warning(&format!("not removed: {left}"));
     }
-    let outcome = outcome?;
+    let outcome = outcome.map_err(|error| match end.is_asked_for() {
+        true => error,
+        // Whatever it looked like from here, this is what happened.
+        false => PodError::MachineEnded(Box::new(end.clone())).into(),
+    })?;
     if let Some(lost) = &outcome.lost {
         report::machine_lost(lost);
     }

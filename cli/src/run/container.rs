@@ -59,25 +59,24 @@ impl<'a> Container<'a> {
         Ok(Self { pod, process })
     }
 
-    /// Connects the standard streams and lets the command run.
+    /// Lets the command run and connects its standard streams, side by side: the agent keeps what is written meanwhile,
+    /// and each answer that is waited for alone costs the guest a turn.
     pub(super) async fn start(self, streams: Streams) -> Result<Running<'a>, PodError> {
-        let mut outputs = Vec::new();
-        if streams.stdout {
-            let stream = self.open(StreamKind::Stdout).await?;
-            let output = duplicate(io::stdout()).and_then(|to| copy_output(stream, to));
-            outputs.push(output.map_err(stream_error)?);
-        }
-        if streams.stderr {
-            let stream = self.open(StreamKind::Stderr).await?;
-            let output = duplicate(io::stderr()).and_then(|to| copy_output(stream, to));
-            outputs.push(output.map_err(stream_error)?);
-        }
-        let input = match streams.stdin {
-            true => Some(self.open(StreamKind::Stdin).await?),
-            false => None,
-        };
-        self.pod.start(&self.process.container).await?;
-        if let Some(stream) = input {
+        let (started, stdout, stderr, stdin) = tokio::join!(
+            self.pod.start(&self.process.container),
+            self.open(StreamKind::Stdout, streams.stdout),
+            self.open(StreamKind::Stderr, streams.stderr),
+            self.open(StreamKind::Stdin, streams.stdin),
+        );
+        // A command that cannot start is the news, whatever became of its streams.
+        started?;
+        let outputs = [
+            stdout?.map(|stream| duplicate(io::stdout()).and_then(|to| copy_output(stream, to))),
+            stderr?.map(|stream| duplicate(io::stderr()).and_then(|to| copy_output(stream, to))),
+        ];
+        let outputs: io::Result<Vec<Output>> = outputs.into_iter().flatten().collect();
+        let outputs = outputs.map_err(stream_error)?;
+        if let Some(stream) = stdin? {
             // Only now: what cannot start must not eat what the next command of a script would read.
             let from = duplicate(io::stdin());
             from.and_then(|from| copy_input(from, stream))
@@ -91,9 +90,12 @@ impl<'a> Container<'a> {
         })
     }
 
-    async fn open(&self, kind: StreamKind) -> Result<UnixStream, PodError> {
+    async fn open(&self, kind: StreamKind, wanted: bool) -> Result<Option<UnixStream>, PodError> {
+        if !wanted {
+            return Ok(None);
+        }
         let stream = self.pod.stream(&self.process, kind).await?;
-        stream.into_std().map_err(stream_error)
+        stream.into_std().map(Some).map_err(stream_error)
     }
 }
 

@@ -93,6 +93,13 @@ pub struct MachineEnd {
 }
 
 impl MachineEnd {
+    /// Whether it ended because a door asked for it, and for no other reason.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        let stopped = |report: &ExitReport| report.reason == ExitReason::Stopped;
+        self.fault.is_none() && self.report.as_ref().is_some_and(stopped)
+    }
+
     /// Whether the VMM itself says why it ended before the guest's first instruction.
     #[must_use]
     pub fn is_before_guest(&self) -> bool {
