@@ -1,6 +1,7 @@
 //! `cargo xtask build`: every artefact side by side in `target/husk`.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 
@@ -55,11 +56,11 @@ pub(crate) fn probe(workspace: &Workspace) -> Result<()> {
 pub(crate) fn install_kernel(workspace: &Workspace, flavour: Flavour) -> Result<()> {
     let kernel = kernel::ensure(workspace, flavour)?;
     let artefacts = workspace.artefacts();
-    install(
-        &kernel.vmlinux,
-        &artefacts,
-        &format!("vmlinux-{}", kernel.flavour),
-    )?;
+    let read = fs::read(&kernel.vmlinux);
+    let whole = read.with_context(|| format!("cannot read {}", kernel.vmlinux.display()))?;
+    let packed = kernel::pack(&whole).with_context(|| kernel.vmlinux.display().to_string())?;
+    let name = format!("vmlinux-{}", kernel.flavour);
+    replace(&artefacts, &name, |partial| fs::write(partial, &packed))?;
     install(
         &kernel.bzimage,
         &artefacts,
@@ -67,12 +68,17 @@ pub(crate) fn install_kernel(workspace: &Workspace, flavour: Flavour) -> Result<
     )
 }
 
-/// Copies a file into `dir` under `name`; a reader sees the old one or the new one.
+/// Copies a file into `dir` under `name`.
 fn install(from: &Path, dir: &Path, name: &str) -> Result<()> {
+    let copy = |partial: &Path| fs::copy(from, partial).map(drop);
+    replace(dir, name, copy).with_context(|| format!("cannot copy {}", from.display()))
+}
+
+/// Makes a file by `write` and puts it into `dir` under `name`; a reader sees the old one or the new one.
+fn replace(dir: &Path, name: &str, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let to = dir.join(name);
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let partial = dir.join(format!(".{name}.partial"));
-    fs::copy(from, &partial)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), partial.display()))?;
+    write(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
     fs::rename(&partial, &to).with_context(|| format!("cannot write {}", to.display()))
 }

@@ -4,6 +4,7 @@
 //! - `source`: Debian's package: which version apt offers, downloading and unpacking it.
 //! - `fragment`: what the configuration asks for, and what of it survived.
 //! - `key`: the hash of everything that goes into a kernel.
+//! - `pack`: a kernel file without holes.
 //! - `build`: the steps, the cache and its lock.
 //!
 //! Called by `commands`; it calls `process`, `progress` and `host`.
@@ -12,7 +13,9 @@ mod build;
 mod flavour;
 mod fragment;
 mod key;
+mod pack;
 mod source;
 
 pub(crate) use build::ensure;
 pub(crate) use flavour::Flavour;
+pub(crate) use pack::pack;
