@@ -6,7 +6,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    process::{Command, Output},
+    process::Command,
 };
 
 use husk_tests::{
