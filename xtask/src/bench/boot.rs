@@ -33,9 +33,9 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, json: bool) -> Result<bool
             .map(|run| run.timeline.between(from, to))
             .collect::<Result<Vec<f64>>>()
     };
-    let kernel = between(&samples, "guest started", "agent started")?;
+    let kernel = between(&samples, "kernel started", "agent started")?;
     let ready = between(&samples, "agent started", "agent ready")?;
-    let few_kernel = between(&few, "guest started", "agent started")?;
+    let few_kernel = between(&few, "kernel started", "agent started")?;
     let slot: Vec<f64> = kernel
         .iter()
         .zip(&few_kernel)

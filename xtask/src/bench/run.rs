@@ -35,14 +35,14 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> R
     for run in 1..=runs {
         progress.tick(&format!("run {run} of {runs}"));
         let quiet = husk::run(workspace, "", &["true"])?;
-        let alone = quiet.timeline.between("agent ready", "command ended")?;
+        let alone = quiet.timeline.between("agent ready", "exit")?;
         container.push(alone);
         wall.push(quiet.wall.as_secs_f64() * 1e3);
         let loud = husk::run(workspace, "", &bulk)?;
         if loud.stdout != u64::from(mib) << 20 {
             bail!("{} bytes of {mib} MiB came out of the guest", loud.stdout);
         }
-        let all = loud.timeline.between("agent ready", "command ended")?;
+        let all = loud.timeline.between("agent ready", "exit")?;
         stdout.push((all - alone) / f64::from(mib));
         if let Some(peer) = &peer {
             runc.push(peer.run()?);
