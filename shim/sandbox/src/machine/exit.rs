@@ -47,7 +47,7 @@ pub struct ExitWatch {
 }
 
 impl ExitWatch {
-    pub(super) fn new(child: Child) -> Result<Self, MachineError> {
+    pub(crate) fn new(child: Child) -> Result<Self, MachineError> {
         let pid = child.id();
         let mut child = child;
         match open_pidfd(pid) {

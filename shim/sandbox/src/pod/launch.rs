@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use husk_machine::api::config::{BlockSlots, HostKvm, SlotClass};
+use husk_machine::api::config::{BlockSlots, HostKvm, KvmKind, SlotClass};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
@@ -23,7 +23,8 @@ use super::{
 use crate::{
     images::scratch,
     machine::{
-        BootArtefact, ControlClient, Drive, ExitWatch, LaunchedVmm, MachineSpec, Vmm, VmmLog,
+        BootArtefact, ControlClient, Drive, ExitWatch, GuestLimit, LaunchedVmm, MachineNews,
+        MachineSpec, Vmm, VmmLog,
     },
     spec::Shape,
     text::one_line,
@@ -97,6 +98,17 @@ pub async fn launch(spec: PodSpec, mut timeline: Timeline) -> Result<Pod, PodErr
     let started = spawn_blocking(move || Started::new(spec)).await;
     let started = started.map_err(|error| file_error(&dirs.run, io::Error::other(error)))??;
     timeline.mark("vmm launched", 0);
+    own(started, name, boot_limit(memory_mib), kind, timeline)
+}
+
+/// Puts a configured VMM into the hands of an owner.
+pub(super) fn own(
+    started: Started,
+    name: PodName,
+    boot: GuestLimit,
+    kind: KvmKind,
+    timeline: Timeline,
+) -> Result<Pod, PodError> {
     let Started {
         socket,
         watch,
@@ -109,7 +121,7 @@ pub async fn launch(spec: PodSpec, mut timeline: Timeline) -> Result<Pod, PodErr
     let meter = Meter { control, kind };
     let killer = watch
         .killer()
-        .map_err(|source| file_error(&dirs.run, source))?;
+        .map_err(|source| file_error(&vsock, source))?;
     let owner = Owner::new(Owned {
         meter: meter.clone(),
         killer,
@@ -120,14 +132,14 @@ pub async fn launch(spec: PodSpec, mut timeline: Timeline) -> Result<Pod, PodErr
     tokio::spawn(owner.run(queue));
     spawn_sources(&tx, watch, from_machine);
     let greeter = meter.clone();
-    let boot = tx.downgrade();
+    let queue = tx.downgrade();
     let socket = vsock.clone();
     tokio::spawn(async move {
-        let news = match greeter.greet(socket, boot_limit(memory_mib)).await {
+        let news = match greeter.greet(socket, boot).await {
             Ok((agent, info)) => News::AgentReady(agent, info),
             Err(error) => News::AgentLost(one_line(&error)),
         };
-        send(&boot, news).await;
+        send(&queue, news).await;
     });
     Ok(Pod::new(name, tx, meter, vsock))
 }
@@ -136,7 +148,7 @@ pub async fn launch(spec: PodSpec, mut timeline: Timeline) -> Result<Pod, PodErr
 fn spawn_sources(
     tx: &mpsc::Sender<Message>,
     mut watch: ExitWatch,
-    mut from_machine: mpsc::Receiver<crate::machine::MachineNews>,
+    mut from_machine: mpsc::Receiver<MachineNews>,
 ) {
     let queue = tx.downgrade();
     tokio::spawn(async move {
@@ -152,11 +164,11 @@ fn spawn_sources(
 }
 
 /// A configured VMM and what belongs to it.
-struct Started {
-    socket: UnixStream,
-    watch: ExitWatch,
-    remains: Remains,
-    vsock: PathBuf,
+pub(super) struct Started {
+    pub(super) socket: UnixStream,
+    pub(super) watch: ExitWatch,
+    pub(super) remains: Remains,
+    pub(super) vsock: PathBuf,
 }
 
 impl Started {

@@ -95,15 +95,14 @@ impl Owner {
     }
 
     fn started(&mut self, id: &ProcessId, result: Result<(), PodError>) {
-        let failed = result
-            .as_ref()
-            .is_err_and(|error| error.refusal().is_some());
+        let refusal = result.as_ref().err().and_then(PodError::refusal);
         let good = ProcessMessage::Started;
         let runs = self.answered(id, result, good, ProcessMessage::StartFailed);
-        match (&self.guest, runs, failed) {
+        match (&self.guest, runs, refusal) {
             (Some((guest, _)), true, _) => guest.spawn_wait(id.clone()),
-            // What never ran ended as a command that cannot be executed.
-            (_, _, true) => self.processes.ended(id, ProcessExit::never_ran()),
+            (_, _, Some(refusal)) => {
+                self.processes.ended(id, ProcessExit::never_ran(refusal));
+            }
             _ => {}
         }
     }

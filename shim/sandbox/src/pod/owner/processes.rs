@@ -7,15 +7,18 @@ use super::{
     table::{self, ProcessMessage, ProcessState, Verdict},
 };
 use crate::{
-    agent::{Created, Exit, ProcessId},
+    agent::{Created, Exit, ProcessId, Refusal},
     pod::error::{MachineEnd, PodError},
 };
 
 /// The exit code of a process whose machine ended: as if SIGKILL had ended it.
 const LOST: u8 = 137;
 
-/// The exit code of a process that could not be executed.
-const NEVER_RAN: u8 = 126;
+/// The exit code of a command that does not exist.
+const NOT_FOUND: u8 = 127;
+
+/// The exit code of a command that cannot be executed.
+const NOT_EXECUTABLE: u8 = 126;
 
 /// The most processes of one pod, ended ones included until they are deleted.
 const MAX_PROCESSES: usize = 4096;
@@ -32,10 +35,13 @@ pub struct ProcessExit {
 }
 
 impl ProcessExit {
-    /// Of a process that was made and could not be executed.
-    pub(in crate::pod) fn never_ran() -> Self {
+    /// Of a process that was made and could not be executed: with the exit codes that shells have for it.
+    pub(in crate::pod) fn never_ran(refusal: Refusal) -> Self {
         Self {
-            code: NEVER_RAN,
+            code: match refusal {
+                Refusal::CommandNotFound => NOT_FOUND,
+                Refusal::CommandNotExecutable | Refusal::Other => NOT_EXECUTABLE,
+            },
             oom_killed: false,
             machine: None,
         }

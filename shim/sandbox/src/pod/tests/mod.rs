@@ -1,6 +1,8 @@
 //! Tests of the pod: every cell of its tables, its names and records, its leftovers, its processes, its timeline.
 
 mod leftovers;
+mod owner;
+mod peers;
 mod processes;
 mod record;
 mod table;
