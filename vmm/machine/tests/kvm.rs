@@ -267,6 +267,9 @@ fn second_vcpu_waits_and_is_no_obstacle_to_pause_and_stop() {
     guest.vcpus.resume();
     guest.vcpus.stop();
     guest.vcpus.stop();
+    // Nothing is left that could stand still or go on, and nothing waits for it.
+    guest.vcpus.pause();
+    guest.vcpus.resume();
     while guest.stores.try_recv().is_ok() {}
     assert!(guest.stores.try_recv().is_err());
 }
@@ -343,6 +346,8 @@ fn sizes_out_of_range_are_refused() {
         let error = KvmVm::new(kvm(), &host, vcpus, memory_mib).unwrap_err();
         error.to_string()
     };
+    let line = loaded(&host, 1, &RESET).irq_line(24).unwrap_err();
+    assert_eq!(line.to_string(), "io-apic has no input 24");
     assert!(refusal(0, 64).starts_with("0 vcpus are not between 1 and "));
     assert!(refusal(33, 64).starts_with("33 vcpus are not between 1 and "));
     assert!(refusal(1, 63).starts_with("guest memory of 63 MiB is not between 64 and "));

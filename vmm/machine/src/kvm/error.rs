@@ -44,6 +44,9 @@ pub enum VmError {
     /// A boot file was refused.
     #[error(transparent)]
     Boot(#[from] crate::boot::BootError),
+    /// An interrupt line to nowhere.
+    #[error("io-apic has no input {0}")]
+    NoSuchGsi(u32),
     /// Two slots claim the same guest addresses.
     #[error("mmio range at {0:#x} overlaps another or is misplaced")]
     MmioRange(u64),

@@ -72,11 +72,12 @@ impl Gate {
         self.changed.notify_all();
     }
 
+    /// Wait until `threads` are parked, or nobody wants them to be any more.
     fn wait_until_parked(&self, threads: usize) {
         let state = self.lock();
-        let waited = self
-            .changed
-            .wait_while(state, |state| state.parked < threads);
+        let waited = self.changed.wait_while(state, |state| {
+            state.target == Target::Pause && state.parked < threads
+        });
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 

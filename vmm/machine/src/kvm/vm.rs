@@ -88,6 +88,9 @@ impl KvmVm {
     /// # Errors
     /// No descriptor is left, or there is no such input.
     pub fn irq_line(&self, gsi: u32) -> Result<IrqLine, VmError> {
+        if gsi >= layout::GSI_COUNT {
+            return Err(VmError::NoSuchGsi(gsi));
+        }
         let event = event_fd()?;
         self.parts
             .vm

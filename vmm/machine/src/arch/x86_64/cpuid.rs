@@ -2,7 +2,9 @@
 //!
 //! Nothing here assumes a vendor: a leaf is only changed where the host has it.
 
-use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2};
+use kvm_bindings::{
+    CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2,
+};
 use kvm_ioctls::Kvm;
 
 use super::error::ArchError;
@@ -21,13 +23,33 @@ const HYPERCALL_FEATURES: u32 = (1 << 7) | (1 << 9) | (1 << 11) | (1 << 13) | (1
 
 /// The features of vCPU `id` of `count`.
 pub(super) fn for_vcpu(kvm: &Kvm, kind: KvmKind, id: u8, count: u8) -> Result<CpuId, ArchError> {
-    let mut features = kvm
+    let supported = kvm
         .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
         .map_err(SysError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
-    for entry in features.as_mut_slice() {
+    let mut entries = with_topology_levels(supported.as_slice());
+    for entry in &mut entries {
         fix(entry, kind, id, count);
     }
-    Ok(features)
+    CpuId::from_entries(&entries).map_err(|_| ArchError::CpuidEntries(entries.len()))
+}
+
+/// KVM names the topology leaves at most once: their levels are this machine's to fill.
+fn with_topology_levels(supported: &[kvm_cpuid_entry2]) -> Vec<kvm_cpuid_entry2> {
+    let is_topology = |entry: &kvm_cpuid_entry2| matches!(entry.function, 0xb | 0x1f);
+    let mut entries = Vec::with_capacity(supported.len() + 4);
+    for entry in supported {
+        if !is_topology(entry) {
+            entries.push(*entry);
+        } else if entry.index == 0 {
+            let level = |index| kvm_cpuid_entry2 {
+                index,
+                flags: KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+                ..*entry
+            };
+            entries.extend([level(0), level(1), level(2)]);
+        }
+    }
+    entries
 }
 
 /// Bits of an APIC id that number CPUs within the one package.

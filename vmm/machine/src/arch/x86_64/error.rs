@@ -20,6 +20,9 @@ pub enum ArchError {
         /// What is wrong with that place.
         source: vm_memory::GuestMemoryError,
     },
+    /// More CPUID entries than KVM takes.
+    #[error("{0} cpuid entries are more than kvm takes")]
+    CpuidEntries(usize),
     /// KVM took only some of the model-specific registers.
     #[error("kvm refused model-specific register {0:#x}")]
     Msr(u32),

@@ -2,7 +2,7 @@
 
 use kvm_bindings::kvm_cpuid_entry2;
 
-use super::{HYPERCALL_FEATURES, fix};
+use super::{HYPERCALL_FEATURES, fix, with_topology_levels};
 use crate::api::config::KvmKind;
 
 fn leaf(function: u32, index: u32, eax: u32, ecx: u32) -> kvm_cpuid_entry2 {
@@ -42,6 +42,23 @@ fn counts_of_cpus_agree() {
     let amd = fixed(leaf(0x8000_0008, 0, 0, 0xffff), 0, count);
     assert_eq!(amd.ecx & 0xff, 5);
     assert_eq!((amd.ecx >> 12) & 0xf, 3);
+}
+
+#[test]
+fn topology_leaf_gets_all_its_levels_once() {
+    let supported = [
+        leaf(1, 0, 0, 0),
+        leaf(0xb, 0, 0, 0),
+        leaf(0xb, 1, 9, 9),
+        leaf(0xd, 0, 0, 0),
+        leaf(0xd, 1, 0, 0),
+    ];
+    let entries: Vec<_> = with_topology_levels(&supported)
+        .iter()
+        .map(|entry| (entry.function, entry.index))
+        .collect();
+    let expected = [(1, 0), (0xb, 0), (0xb, 1), (0xb, 2), (0xd, 0), (0xd, 1)];
+    assert_eq!(entries, expected);
 }
 
 #[test]
