@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::layout::LayoutError;
-use super::local::RootFsError;
+use super::scan::RootFsError;
 use super::unpack::UnpackError;
 
 /// Why a reference gives no image. The cause is in `source()`; the text does not repeat it.

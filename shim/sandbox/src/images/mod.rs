@@ -1,6 +1,6 @@
 //! Images: from what a person names to one read-only EROFS file and what the image says about itself.
 //!
-//! `store` is the door; `layout` and `local` look at sources, `unpack` turns layers into a tree, `tools` runs the
+//! `store` is the door; `layout`, `local` and `scan` look at sources, `unpack` turns layers into a tree, `tools` runs the
 //! programs that make file systems, `cache` keeps what was made; `archive` and `blob` read bytes.
 //! Called by the sandbox. Calls no other room. Everything read here may be hostile.
 
@@ -11,6 +11,7 @@ mod error;
 mod layout;
 mod local;
 mod reference;
+mod scan;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ mod unpack;
 pub use archive::ArchiveError;
 pub use error::ImageError;
 pub use layout::LayoutError;
-pub use local::RootFsError;
+pub use scan::RootFsError;
 pub use store::Store;
 pub use tools::scratch;
 pub use types::{

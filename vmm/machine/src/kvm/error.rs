@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::arch::layout;
 use crate::sys::SysError;
 
 /// KVM refused, or lacks something.
@@ -17,7 +18,7 @@ pub enum VmError {
     #[error("this host's kvm lacks {0}")]
     MissingCapability(&'static str),
     /// Less than the kernel needs or more than fits.
-    #[error("guest memory of {0} MiB is not between 64 and {max}", max = super::memory::MAX_MIB)]
+    #[error("guest memory of {0} MiB is not between 64 and {max}", max = layout::MAX_MEMORY_MIB)]
     MemorySize(u32),
     /// Guest memory cannot be mapped.
     #[error("guest memory of {mib} MiB cannot be mapped: {cause}")]

@@ -9,8 +9,8 @@ use crate::arch::layout;
 /// The least memory that a guest kernel boots in, in MiB.
 pub const MIN_MIB: u32 = 64;
 
-/// The most memory of a machine, in MiB (1 TiB).
-pub const MAX_MIB: u32 = 1 << 20;
+/// The most memory of a machine, in MiB.
+pub const MAX_MIB: u32 = layout::MAX_MEMORY_MIB;
 
 /// Start and length of each piece of guest memory.
 #[must_use]

@@ -9,21 +9,10 @@ use super::super::types::Limits;
 use super::entry::{self, Entry, EntryKind};
 use super::error::{UnpackError, shown};
 use super::metadata::apply_open;
-use super::stream::{News, Plain, Stored};
+use super::stream::{Compression, News, Plain, Stored};
 use super::tree::{Tree, TreeError};
 
 const COPY_BYTES: usize = 128 << 10;
-
-/// How a layer is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Compression {
-    /// A plain archive.
-    None,
-    /// gzip, any number of members.
-    Gzip,
-    /// zstd, any number of frames.
-    Zstd,
-}
 
 /// A layer as the manifest and the configuration describe it.
 #[derive(Clone, Debug)]

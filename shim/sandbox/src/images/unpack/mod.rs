@@ -14,5 +14,6 @@ mod tree;
 
 pub(super) use error::needed_space;
 pub use error::{EntryError, UnpackError};
-pub(super) use layer::{Budget, Compression, LayerBlob, unpack};
+pub(super) use layer::{Budget, LayerBlob, unpack};
+pub(super) use stream::Compression;
 pub(super) use tree::Tree;

@@ -6,7 +6,17 @@ use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::super::blob::{BlobReader, Hash};
-use super::layer::Compression;
+
+/// How a layer is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Compression {
+    /// A plain archive.
+    None,
+    /// gzip, any number of members.
+    Gzip,
+    /// zstd, any number of frames.
+    Zstd,
+}
 
 /// Largest window of a zstd frame, as a power of two: 128 MiB, what `zstd` takes without being told otherwise.
 const ZSTD_WINDOW_LOG: u32 = 27;

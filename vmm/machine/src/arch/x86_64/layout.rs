@@ -1,5 +1,8 @@
 //! The guest's physical address map.
 
+/// The most memory of a machine, in MiB (1 TiB).
+pub const MAX_MEMORY_MIB: u32 = 1 << 20;
+
 /// End of the memory below the device window; memory beyond continues at [`HIGH_MEMORY_START`].
 pub const LOW_MEMORY_END: u64 = 0xc000_0000;
 /// First address of the memory above the device window.

@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, fstatfs
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::super::types::Limits;
+use super::types::Limits;
 
 /// As deep as unpacked layers may be.
 const MAX_DEPTH: usize = 256;
@@ -53,17 +53,17 @@ pub enum RootFsError {
 
 /// What a scan found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Scan {
+pub(super) struct Scan {
     /// 64 hexadecimal digits that stand for the tree.
-    pub(in super::super) key: String,
+    pub(super) key: String,
     /// Whether the key can be relied on later.
-    pub(in super::super) settled: bool,
+    pub(super) settled: bool,
     /// Sum of the sizes of all files.
-    pub(in super::super) bytes: u64,
+    pub(super) bytes: u64,
 }
 
 /// Looks at every entry.
-pub(in super::super) fn scan(root: &Path, limits: Limits) -> Result<Scan, RootFsError> {
+pub(super) fn scan(root: &Path, limits: Limits) -> Result<Scan, RootFsError> {
     let io = |source: rustix::io::Errno| RootFsError::Io {
         action: "open",
         path: root.to_owned(),
