@@ -12,7 +12,7 @@ use vmm_sys_util::signal::{self, Killable, SIGRTMIN, block_signal, clear_signal,
 use super::bus::Bus;
 use super::error::VmError;
 use super::vcpu::{Step, Vcpu, VcpuCounters, VcpuEvent};
-use super::vm::VmParts;
+use super::vm::{KvmVm, VmParts};
 use crate::interp::Completer;
 use crate::sys::{self, InstructionCounter, SysError};
 
@@ -119,6 +119,16 @@ pub struct Vcpus {
     seen: Vec<Seen>,
     /// Outlives the threads: they are joined in `drop` before the fields go.
     _parts: Arc<VmParts>,
+}
+
+impl KvmVm {
+    /// Start all vCPUs, each in a thread of its own. What ends the machine is said to `events`.
+    ///
+    /// # Errors
+    /// A thread or a counter cannot be made; then none runs.
+    pub fn spawn_vcpus(self, bus: &Arc<Bus>, events: &EventSink) -> Result<Vcpus, VmError> {
+        Vcpus::spawn(self.parts, self.vcpus, bus, events)
+    }
 }
 
 impl Vcpus {

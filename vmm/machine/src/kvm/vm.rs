@@ -8,11 +8,9 @@ use kvm_ioctls::{Cap, IoEventAddress, Kvm, VcpuFd, VmFd};
 use vm_memory::GuestMemoryMmap;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use super::bus::Bus;
 use super::error::VmError;
 use super::irq::IrqLine;
 use super::memory;
-use super::vcpus::{EventSink, Vcpus};
 use crate::api::config::{HostKvm, KvmKind};
 use crate::arch::{self, layout};
 use crate::boot::{self, BootImage, Cmdline};
@@ -36,8 +34,8 @@ pub(super) struct VmParts {
 /// A machine that does not run yet.
 #[derive(Debug)]
 pub struct KvmVm {
-    parts: Arc<VmParts>,
-    vcpus: Vec<(VcpuFd, Option<Completer>)>,
+    pub(super) parts: Arc<VmParts>,
+    pub(super) vcpus: Vec<(VcpuFd, Option<Completer>)>,
 }
 
 impl KvmVm {
@@ -129,14 +127,6 @@ impl KvmVm {
             arch::start_at(&self.parts.memory, boot_cpu, entry)?;
         }
         Ok(())
-    }
-
-    /// Start all vCPUs, each in a thread of its own. What ends the machine is said to `events`.
-    ///
-    /// # Errors
-    /// A thread or a counter cannot be made; then none runs.
-    pub fn spawn_vcpus(self, bus: &Arc<Bus>, events: &EventSink) -> Result<Vcpus, VmError> {
-        Vcpus::spawn(self.parts, self.vcpus, bus, events)
     }
 }
 
