@@ -45,6 +45,20 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
     if skip_kvm {
         eprintln!("end-to-end: left out (HUSK_SKIP_KVM=1)");
     } else {
+        tally.stage("vmm with a kernel", |count| {
+            if !ready {
+                bail!("not run: what it needs was not built");
+            }
+            let kernel = workspace.artefacts().join("vmlinux-lean");
+            let mut cargo = Command::new("cargo");
+            cargo
+                .args(["test", "--package", "husk-machine", "--test", "vm"])
+                .args(["--", "--ignored", "boot::"])
+                .current_dir(&workspace.root)
+                .env("CARGO_TARGET_DIR", &workspace.target)
+                .env("HUSK_TEST_KERNEL", kernel);
+            check::run_tests(workspace, "vmm-with-kernel", &mut cargo, count)
+        });
         tally.stage("end-to-end", |count| {
             if !ready {
                 bail!("not run: what it needs was not built");

@@ -138,8 +138,10 @@ pub(crate) fn spawn() -> (Child, UnixStream) {
     // A descriptor that the process must not keep: the standard library closes only what it opened itself.
     let leaked = rustix::io::dup(File::open("/proc/self/maps").unwrap()).unwrap();
     let thread = std::thread::spawn(move || {
-        #[expect(deprecated, reason = "deprecated for UnshareFlags::FILES only")]
-        rustix::thread::unshare(rustix::thread::UnshareFlags::NEWPID).unwrap();
+        // What is refused is refused to everybody; what runs needs root for its jail as well.
+        if rustix::process::geteuid().is_root() {
+            own_pid_namespace();
+        }
         Command::new(binary())
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
@@ -150,6 +152,11 @@ pub(crate) fn spawn() -> (Child, UnixStream) {
     let child = thread.join().unwrap();
     drop(leaked);
     (child, ours)
+}
+
+#[expect(deprecated, reason = "deprecated for UnshareFlags::FILES only")]
+fn own_pid_namespace() {
+    rustix::thread::unshare(rustix::thread::UnshareFlags::NEWPID).unwrap();
 }
 
 /// The VMM under test: `HUSK_TEST_VMM` names another build.
