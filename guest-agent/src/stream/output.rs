@@ -89,23 +89,22 @@ impl Output {
             let socket = conn.socket().get_ref();
             match splice(pipe.get_ref(), None, socket, None, SPLICE_BYTES, flags) {
                 Ok(0) => return Stopped::EndOfOutput,
-                Ok(_) | Err(Errno::INTR) => {}
-                // Either side may have been the reason.
-                Err(Errno::AGAIN) => {
-                    if ioctl_fionread(pipe.get_ref()).unwrap_or(0) == 0 {
-                        readable.clear_ready();
-                    } else if !is_writable(socket) {
-                        writable.clear_ready();
-                    }
-                }
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(_) => return Stopped::HostLost,
+            }
+            // Which side to wait for: asked, because trying again would cost more. What arrives after the question is
+            // a new event.
+            if ioctl_fionread(pipe.get_ref()).unwrap_or(0) == 0 {
+                readable.clear_ready();
+            } else if !is_writable(socket) {
+                writable.clear_ready();
             }
         }
     }
 }
 
-/// Asks the kernel: bytes that arrived in the pipe after the failed splice must not let the pump wait for a socket
-/// that has been writable all the time.
+/// Asks the kernel: bytes that arrived in the pipe after the splice must not let the pump wait for a socket that has
+/// been writable all the time.
 fn is_writable(socket: &OwnedFd) -> bool {
     let mut ask = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::OUT)];
     let now = Timespec {
