@@ -4,6 +4,7 @@ use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Reg
 use kvm_bindings::{kvm_regs, kvm_sregs};
 use vm_memory::GuestMemoryMmap;
 
+use super::descriptor;
 use super::exception::Exception;
 use super::walk::{Access, LinearMemory};
 use super::xstate::Form;
@@ -68,6 +69,7 @@ pub(super) fn execute(
         Mnemonic::Stac => set_flags(cpu, ALIGNMENT_CHECK, ALIGNMENT_CHECK),
         Mnemonic::Clac => set_flags(cpu, ALIGNMENT_CHECK, 0),
         Mnemonic::Popcnt => popcnt(cpu, instruction)?,
+        Mnemonic::Lsl => lsl(cpu, instruction)?,
         Mnemonic::Cmpxchg16b => cmpxchg16b(cpu, instruction)?,
         Mnemonic::Xsave | Mnemonic::Xsave64 | Mnemonic::Xsaveopt | Mnemonic::Xsaveopt64 => {
             Outcome::Save(xsave_area(cpu, instruction)?, Form::Standard)
@@ -113,6 +115,24 @@ fn popcnt(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Excep
     write_register(&mut cpu.regs, target, u64::from(source.count_ones()));
     let all = CARRY | PARITY | ADJUST | ZERO | SIGN | OVERFLOW;
     Ok(set_flags(cpu, all, if source == 0 { ZERO } else { 0 }))
+}
+
+fn lsl(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Exception> {
+    let mut selector = [0; 2];
+    match instruction.op1_kind() {
+        OpKind::Register => {
+            let [low, high, ..] =
+                read_register(&cpu.regs, instruction.op1_register()).to_le_bytes();
+            selector = [low, high];
+        }
+        _ => linear(cpu).read(address(cpu, instruction, 1)?, &mut selector)?,
+    }
+    let selector = u16::from_le_bytes(selector);
+    let Some(limit) = descriptor::limit(&linear(cpu), cpu.sregs, selector)? else {
+        return Ok(set_flags(cpu, ZERO, 0));
+    };
+    write_register(&mut cpu.regs, instruction.op0_register(), u64::from(limit));
+    Ok(set_flags(cpu, ZERO, ZERO))
 }
 
 fn cmpxchg16b(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Exception> {

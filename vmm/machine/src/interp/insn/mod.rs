@@ -3,6 +3,7 @@
 //! `testing` opens them to the fuzz target.
 
 mod complete;
+mod descriptor;
 mod exception;
 mod execute;
 #[cfg(feature = "testing")]

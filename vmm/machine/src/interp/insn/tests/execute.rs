@@ -93,6 +93,37 @@ fn instruction_that_kvm_can_emulate_is_not_completed() {
 }
 
 #[test]
+fn lsl_tells_a_segments_limit_by_the_zero_flag() {
+    let mut guest = Guest::new();
+    guest.map(3, 0x20, PRESENT | WRITABLE);
+    guest
+        .memory
+        .write_obj(0x0040_f500_0000_0001_u64, GuestAddress(0x2_0078))
+        .unwrap();
+    guest.sregs.gdt.base = 0x3000;
+    guest.sregs.gdt.limit = 0x7f;
+    let start = kvm_regs {
+        rax: u64::MAX,
+        rcx: 0x7b,
+        ..Default::default()
+    };
+    // lsl rax, rcx
+    let told = run_in(&guest, &[0x48, 0x0f, 0x03, 0xc1], start, 0);
+    assert_eq!((told.regs.rax, told.regs.rflags & ZF), (1, ZF));
+    let other = kvm_regs {
+        rcx: 0x73,
+        rflags: ZF,
+        ..start
+    };
+    let not_told = run_in(&guest, &[0x48, 0x0f, 0x03, 0xc1], other, 0);
+    assert_eq!(
+        (not_told.regs.rax, not_told.regs.rflags & ZF),
+        (u64::MAX, 0)
+    );
+    assert_eq!(not_told.regs.rip, RIP + 4);
+}
+
+#[test]
 fn xsave_family_names_its_area() {
     let start = kvm_regs {
         rdi: 0x3000,
