@@ -62,6 +62,12 @@ impl Cgroup {
         Ok(pids)
     }
 
+    /// Whether a process is in it or below; a process that has ended counts until it is reaped.
+    pub(super) fn holds(&self, pid: u32) -> bool {
+        fs::read_to_string(format!("/proc/{pid}/cgroup"))
+            .is_ok_and(|lines| names_part_of(&lines, &self.path))
+    }
+
     /// Whether the kernel has killed one of its processes for memory.
     pub(super) fn oom_killed(&self) -> bool {
         fs::read_to_string(self.directory().join("memory.events")).is_ok_and(|events| {
@@ -91,6 +97,14 @@ impl Cgroup {
             self.path.display()
         )))
     }
+}
+
+/// Whether the unified hierarchy's line of /proc/PID/cgroup names the cgroup or one below it.
+fn names_part_of(lines: &str, cgroup: &Path) -> bool {
+    lines
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .is_some_and(|path| Path::new(path).starts_with(cgroup))
 }
 
 async fn wait_until_empty(events: File) -> io::Result<()> {
@@ -146,3 +160,6 @@ fn remove_tree(directory: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

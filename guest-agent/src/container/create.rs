@@ -239,6 +239,7 @@ impl Agent {
             return Err(ContainerError::Unsupported("stdio.terminal".to_owned()));
         }
         let (ends, pipes) = make_pipes(stdio).map_err(ContainerError::io("make pipes"))?;
+        let cgroup = Cgroup::of(&new.name);
         let job = HelperJob {
             action: new.action,
             name: new.name,
@@ -250,6 +251,14 @@ impl Agent {
         };
         let launched = launch(&self.reaper, job, ends).await?;
         let process = Process::new(launched.pid, launched.exit, pipes)?;
+        // A container that may trace processes could write into the report of an exec: the pid that it names would be
+        // signalled later, so it must be one of the container's own.
+        if process.exit().is_none() && !cgroup.holds(process.pid) {
+            return Err(ContainerError::Invalid(format!(
+                "reported process {} is not in the container",
+                process.pid
+            )));
+        }
         Ok((process, launched.starting))
     }
 }
