@@ -5,8 +5,8 @@
 )]
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::Command,
+    io::{BufRead as _, BufReader, Lines, Read as _},
+    process::{Child, ChildStdout, Command},
 };
 
 use husk_tests::{
@@ -86,17 +86,23 @@ fn r1_oci_image_runs_on_a_kernel_of_its_own() {
     }
 }
 
-/// SIGTERM reaches the process; its own exit code comes back.
-#[test]
-fn sigterm_reaches_the_process_and_its_code_comes_back() {
-    let bench = Bench::new().unwrap();
+/// A `husk run` of a shell script whose first line of output is "up", when it is; and its further lines.
+fn start_up(bench: &Bench, script: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
     let rootfs = bench.rootfs();
-    let script = "trap 'echo bye; exit 42' TERM; echo up; while :; do sleep 1; done";
     let mut child = bench
         .start(&["run", rootfs.to_str().unwrap(), "sh", "-c", script])
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "up");
+    (child, lines)
+}
+
+/// SIGTERM reaches the process; its own exit code comes back.
+#[test]
+fn sigterm_reaches_the_process_and_its_code_comes_back() {
+    let bench = Bench::new().unwrap();
+    let script = "trap 'echo bye; exit 42' TERM; echo up; while :; do sleep 1; done";
+    let (mut child, mut lines) = start_up(&bench, script);
     signal(child.id(), "TERM");
     assert_eq!(lines.next().unwrap().unwrap(), "bye");
     assert_eq!(child.wait().unwrap().code(), Some(42));
@@ -124,18 +130,7 @@ fn r106_missing_command_gives_127() {
 #[test]
 fn r43_killed_vmm_is_reported_as_137() {
     let bench = Bench::new().unwrap();
-    let rootfs = bench.rootfs();
-    let mut child = bench
-        .start(&[
-            "run",
-            rootfs.to_str().unwrap(),
-            "sh",
-            "-c",
-            "echo up; sleep 100000",
-        ])
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next().unwrap().unwrap(), "up");
+    let (mut child, _lines) = start_up(&bench, "echo up; sleep 100000");
     signal(vmm_of(child.id()), "KILL");
     let mut stderr = String::new();
     child
@@ -149,22 +144,11 @@ fn r43_killed_vmm_is_reported_as_137() {
     assert_eq!(bench.leftovers().unwrap(), Vec::<String>::new());
 }
 
-/// `husk` itself is killed: what it leaves is swept by the next one, which also shows what a kernel panic looks like.
+/// `husk` itself is killed: what it leaves is swept by the next one, even one that fails.
 #[test]
 fn killed_husk_is_swept_by_the_next_run() {
     let bench = Bench::new().unwrap();
-    let rootfs = bench.rootfs();
-    let mut child = bench
-        .start(&[
-            "run",
-            rootfs.to_str().unwrap(),
-            "sh",
-            "-c",
-            "echo up; sleep 100000",
-        ])
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next().unwrap().unwrap(), "up");
+    let (mut child, _lines) = start_up(&bench, "echo up; sleep 100000");
     let vmm = vmm_of(child.id());
     child.kill().unwrap();
     child.wait().unwrap();

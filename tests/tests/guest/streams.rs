@@ -1,9 +1,12 @@
 //! Standard streams: byte-exact, apart, bounded.
 
 use husk_machine::api::Metrics;
-use husk_sandbox::agent::{Reach, StreamKind};
+use husk_sandbox::agent::{ProcessId, Reach, StreamKind};
 use husk_tests::guest::{Guest, default_spec};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
 
 use crate::confinement::metrics;
 
@@ -59,6 +62,12 @@ fn assert_growth(before: &Metrics, after: &Metrics) {
     assert!(grown < 32 << 20, "the VMM grew by {grown} bytes");
 }
 
+async fn open_both(guest: &Guest, process: &ProcessId) -> (UnixStream, UnixStream) {
+    let stdin = guest.pod().stream(process, StreamKind::Stdin).await;
+    let stdout = guest.pod().stream(process, StreamKind::Stdout).await;
+    (stdin.unwrap(), stdout.unwrap())
+}
+
 /// The host drops its stream in the middle: what was not sent yet is there for the next one.
 pub(super) fn taken_up_again(guest: &Guest) {
     guest.wait(async {
@@ -68,16 +77,7 @@ pub(super) fn taken_up_again(guest: &Guest) {
             .create(&id, &default_spec(&["/bin/sh", "-c", script]))
             .await
             .unwrap();
-        let mut stdin = guest
-            .pod()
-            .stream(&process, StreamKind::Stdin)
-            .await
-            .unwrap();
-        let mut stdout = guest
-            .pod()
-            .stream(&process, StreamKind::Stdout)
-            .await
-            .unwrap();
+        let (mut stdin, mut stdout) = open_both(guest, &process).await;
         guest.pod().start(&id).await.unwrap();
         stdin.write_all(b"a\n").await.unwrap();
         let mut line = [0; 8];
@@ -85,16 +85,7 @@ pub(super) fn taken_up_again(guest: &Guest) {
         assert_eq!(&line, b"first a\n");
         drop(stdout);
         drop(stdin);
-        let mut stdout = guest
-            .pod()
-            .stream(&process, StreamKind::Stdout)
-            .await
-            .unwrap();
-        let mut stdin = guest
-            .pod()
-            .stream(&process, StreamKind::Stdin)
-            .await
-            .unwrap();
+        let (mut stdin, mut stdout) = open_both(guest, &process).await;
         stdin.write_all(b"b\n").await.unwrap();
         let mut rest = String::new();
         stdout.read_to_string(&mut rest).await.unwrap();
