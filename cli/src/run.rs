@@ -17,7 +17,7 @@ use husk_sandbox::{
     machine::{BootArtefact, KvmKind, host_kvm},
     pod::{self, Dirs, Disk, Pod, PodError, PodName, PodSpec, SCRATCH_SERIAL, Timeline},
     settings::Settings,
-    spec::{self, RunOptions},
+    spec,
     text::one_line,
 };
 use rustix::process::{Signal, geteuid};
@@ -27,11 +27,12 @@ use crate::{
     args::RunArgs,
     progress::{ImageProgress, show_boot},
     report::{self, Ran, VmmCost},
-    run::container::Container,
+    run::{container::Container, options::options},
     signals::{self, Signals},
 };
 
 mod container;
+mod options;
 
 /// The command does not exist.
 const NOT_FOUND: u8 = 127;
@@ -234,24 +235,6 @@ async fn resolve(
             drop(resolving.await);
             Ok(Step::Ended(signal))
         }
-    }
-}
-
-fn options(args: &RunArgs, name: &PodName) -> RunOptions {
-    RunOptions {
-        args: args.command.clone(),
-        entrypoint: args.entrypoint.clone(),
-        env: args.env.clone(),
-        user: args.user.clone(),
-        working_dir: args.workdir.clone(),
-        hostname: args
-            .hostname
-            .clone()
-            .unwrap_or_else(|| name.as_str().to_owned()),
-        read_only: args.read_only,
-        cpu_millis: args.cpus,
-        memory_bytes: args.memory,
-        terminal: false,
     }
 }
 

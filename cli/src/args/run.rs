@@ -1,0 +1,39 @@
+//! What `husk run` does with a container.
+
+use clap::Args;
+
+use super::ContainerArgs;
+use crate::values::{TimelineSink, timeline_sink};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Remove the container afterwards; one that runs in the foreground always is
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// Name of the pod and its container
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Connect standard input
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    #[command(flatten)]
+    pub(crate) container: ContainerArgs,
+    /// Say what happened when, in time and guest-kernel instructions: text or json to standard error, or JSON to a file
+    #[arg(
+        long,
+        value_name = "text|json|PATH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "text",
+        value_parser = timeline_sink
+    )]
+    pub(crate) timeline: Option<TimelineSink>,
+    /// Guest kernel: auto, lean, hardened, or the path of a vmlinux or bzImage
+    #[arg(long, value_name = "KERNEL")]
+    pub(crate) kernel: Option<String>,
+    /// OCI layout (directory or tar), root file system directory, or OCI bundle
+    pub(crate) image: String,
+    /// The command; the image's otherwise
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}
