@@ -44,7 +44,7 @@ impl Store {
     }
 
     /// The image of a reference: the path of an OCI layout (directory or tar, `PATH:NAME` picks one of several images),
-    /// of a rootfs directory, or of an OCI bundle. Blocks for as long as the making takes.
+    /// of a docker archive (the same), of a rootfs directory, or of an OCI bundle. Blocks for as long as the making takes.
     ///
     /// # Errors
     /// Whatever is wrong with the image, the host's tools or its disk; nothing is left behind then.
@@ -211,7 +211,7 @@ impl Store {
             };
             unpack(&mut tree, layer, &mut budget, &mut news).map_err(|source| {
                 ImageError::Layer {
-                    digest: layer.digest.clone(),
+                    digest: layer.name().to_owned(),
                     source: Box::new(source),
                 }
             })?;

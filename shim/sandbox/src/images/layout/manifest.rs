@@ -1,32 +1,26 @@
 //! A manifest and its configuration, as far as a container is made from them.
 
-use oci_spec::image::{Arch, Descriptor, ImageConfiguration, ImageManifest, Os};
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 use serde::de::DeserializeOwned;
 
-use super::super::types::ImageConfig;
 use super::super::unpack::{Compression, LayerBlob};
+use super::config::{self, OciImage};
+use super::docker;
 use super::error::LayoutError;
 use super::select;
 use super::source::Source;
 
-/// More layers than any engine makes (overlayfs ends at 500).
-const MAX_LAYERS: usize = 1000;
 const CONFIG_TYPES: [&str; 2] = [
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
 ];
 
-/// An image of a layout: its configuration, and its layers from the lowest up.
-#[derive(Debug)]
-pub(in super::super) struct OciImage {
-    /// What the image says about its container.
-    pub(in super::super) config: ImageConfig,
-    /// The layers.
-    pub(in super::super) layers: Vec<LayerBlob>,
-}
-
 /// Reads the image for linux/amd64 that the tag names, or the only one.
 pub(in super::super) fn read(source: &Source, tag: Option<&str>) -> Result<OciImage, LayoutError> {
+    // Newer docker archives are both; the layout says more.
+    if source.is_archive_with(docker::MANIFEST, "index.json") {
+        return docker::read(source, tag);
+    }
     let descriptor = select::manifest(source, tag)?;
     let manifest: ImageManifest = document(source, &descriptor, "manifest")?;
     let media_type = manifest.config().media_type().to_string();
@@ -35,28 +29,12 @@ pub(in super::super) fn read(source: &Source, tag: Option<&str>) -> Result<OciIm
         return Err(LayoutError::MediaType { what, media_type });
     }
     let config: ImageConfiguration = document(source, manifest.config(), "configuration")?;
-    if *config.os() != Os::Linux || *config.architecture() != Arch::Amd64 {
-        return Err(LayoutError::Platform(format!(
-            "{}/{}",
-            config.os(),
-            config.architecture()
-        )));
-    }
-    let diff_ids = config.rootfs().diff_ids();
     let layers = manifest.layers();
-    if layers.len() != diff_ids.len() {
-        let (layers, diff_ids) = (layers.len(), diff_ids.len());
-        return Err(LayoutError::LayerCount { layers, diff_ids });
-    }
-    if layers.len() > MAX_LAYERS {
-        return Err(LayoutError::Excess(format!(
-            "more than {MAX_LAYERS} layers"
-        )));
-    }
+    let diff_ids = config::diff_ids(&config, layers.len())?;
     let layers = layers.iter().zip(diff_ids);
     let layers = layers.map(|(descriptor, diff_id)| layer(source, descriptor, diff_id));
     Ok(OciImage {
-        config: container_config(&config),
+        config: config::container(&config),
         layers: layers.collect::<Result<_, _>>()?,
     })
 }
@@ -100,23 +78,8 @@ fn layer(
     };
     Ok(LayerBlob {
         blob: source.blob(descriptor)?,
-        digest,
+        digest: Some(digest),
         diff_id: diff_id.to_owned(),
         compression,
     })
-}
-
-fn container_config(config: &ImageConfiguration) -> ImageConfig {
-    let Some(config) = config.config() else {
-        return ImageConfig::default();
-    };
-    let list = |values: &Option<Vec<String>>| values.clone().unwrap_or_default();
-    ImageConfig {
-        env: list(config.env()),
-        entrypoint: list(config.entrypoint()),
-        cmd: list(config.cmd()),
-        user: config.user().clone().unwrap_or_default(),
-        working_dir: config.working_dir().clone().unwrap_or_default(),
-        stop_signal: config.stop_signal().clone(),
-    }
 }

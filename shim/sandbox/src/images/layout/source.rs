@@ -18,6 +18,10 @@ use super::error::LayoutError;
 
 /// Most files of a layout's archive.
 const MAX_FILES: usize = 100_000;
+/// Most bytes of all their names and link targets.
+const MAX_NAME_BYTES: usize = 32 << 20;
+/// Most links on the way to a file.
+const MAX_LINKS: usize = 8;
 /// Largest JSON document.
 const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -28,7 +32,16 @@ pub(in super::super) enum Source {
     /// A directory.
     Dir(PathBuf),
     /// Files of an archive, by their names in it.
-    Archive(HashMap<Vec<u8>, Blob>),
+    Archive(HashMap<Vec<u8>, Node>),
+}
+
+/// What an archive has under a name.
+#[derive(Debug)]
+pub(in super::super) enum Node {
+    /// A file.
+    File(Blob),
+    /// A link, as the name that it leads to: old docker archives store equal layers once.
+    Link(Vec<u8>),
 }
 
 /// Hears how many bytes of a compressed archive were unfolded; an error calls it off.
@@ -62,8 +75,7 @@ impl Source {
 
     /// The content of `index.json`.
     pub(super) fn index(&self) -> Result<Vec<u8>, LayoutError> {
-        let name = "index.json";
-        document(&self.file(name)?, name)
+        self.document("index.json")
     }
 
     /// A document that a descriptor names, verified.
@@ -99,10 +111,22 @@ impl Source {
         Ok(blob)
     }
 
-    fn file(&self, name: &str) -> Result<Blob, LayoutError> {
+    /// Whether it is an archive with this name and without the other one.
+    pub(super) fn is_archive_with(&self, name: &str, without: &str) -> bool {
+        let has = |files: &HashMap<Vec<u8>, Node>, name: &str| files.contains_key(name.as_bytes());
+        matches!(self, Self::Archive(files) if has(files, name) && !has(files, without))
+    }
+
+    /// A document by its name; nothing but its size is checked.
+    pub(super) fn document(&self, name: &str) -> Result<Vec<u8>, LayoutError> {
+        document(&self.file(name)?, name)
+    }
+
+    /// A file by its name, through links.
+    pub(super) fn file(&self, name: &str) -> Result<Blob, LayoutError> {
         let missing = || LayoutError::Missing(name.to_owned());
         let dir = match self {
-            Self::Archive(files) => return files.get(name.as_bytes()).cloned().ok_or_else(missing),
+            Self::Archive(files) => return linked(files, name),
             Self::Dir(dir) => dir,
         };
         let io = |source: io::Error| match source.kind() {
@@ -123,9 +147,9 @@ impl Source {
 }
 
 /// Where each file of an uncompressed archive is; only headers are read.
-fn table(blob: &Blob) -> Result<HashMap<Vec<u8>, Blob>, LayoutError> {
+fn table(blob: &Blob) -> Result<HashMap<Vec<u8>, Node>, LayoutError> {
     let mut files = HashMap::new();
-    let mut position = 0;
+    let (mut position, mut name_bytes) = (0, 0);
     while let Some(member) = Archive::resume(blob.part(position), position).next()? {
         let end = member
             .data_at
@@ -133,30 +157,75 @@ fn table(blob: &Blob) -> Result<HashMap<Vec<u8>, Blob>, LayoutError> {
             .filter(|end| *end <= blob.size);
         let end = end.ok_or(ArchiveError::Truncated("a file"))?;
         position = end.checked_next_multiple_of(512).unwrap_or(end);
-        if !matches!(member.kind, EntryType::Regular | EntryType::Continuous) {
-            continue;
-        }
-        if files.len() >= MAX_FILES {
-            return Err(LayoutError::Excess(format!(
-                "the archive has more than {MAX_FILES} files"
-            )));
-        }
-        let name = member
-            .path
-            .strip_prefix(b"./")
-            .unwrap_or(&member.path)
-            .to_vec();
-        let file = Arc::clone(&blob.file);
-        files.insert(
-            name,
-            Blob {
-                file,
+        let node = match member.kind {
+            EntryType::Regular | EntryType::Continuous => Node::File(Blob {
+                file: Arc::clone(&blob.file),
                 offset: member.data_at,
                 size: member.size,
-            },
-        );
+            }),
+            EntryType::Symlink => Node::Link(below(&parent(&member.path), &member.link)),
+            EntryType::Link => Node::Link(member.link),
+            _ => continue,
+        };
+        let name = below(b"", &member.path);
+        name_bytes += name.len();
+        if let Node::Link(target) = &node {
+            name_bytes += target.len();
+        }
+        if files.len() >= MAX_FILES || name_bytes > MAX_NAME_BYTES {
+            let problem = format!(
+                "the archive has more than {MAX_FILES} files or {MAX_NAME_BYTES} bytes of names"
+            );
+            return Err(LayoutError::Excess(problem));
+        }
+        files.insert(name, node);
     }
     Ok(files)
+}
+
+/// The file under a name of an archive. A link that leads to nothing in the archive is as good as no file.
+fn linked(files: &HashMap<Vec<u8>, Node>, name: &str) -> Result<Blob, LayoutError> {
+    let mut at = below(b"", name.as_bytes());
+    for _ in 0..=MAX_LINKS {
+        match files.get(&at) {
+            Some(Node::File(blob)) => return Ok(blob.clone()),
+            Some(Node::Link(target)) => at = below(b"", target),
+            None if at == name.as_bytes() => return Err(LayoutError::Missing(name.to_owned())),
+            None => {
+                let target = String::from_utf8_lossy(&at);
+                let link = format!("{target:?}, which {name:?} is a link to,");
+                return Err(LayoutError::Missing(link));
+            }
+        }
+    }
+    let problem = format!("{name:?} is a link through more than {MAX_LINKS} links");
+    Err(LayoutError::Excess(problem))
+}
+
+/// The directory of a member, as a prefix.
+fn parent(path: &[u8]) -> Vec<u8> {
+    let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    path.get(..end).unwrap_or_default().to_vec()
+}
+
+/// A name below a directory of the archive, without `.` and `..`. What climbs out of the archive stays at its root:
+/// it is only looked up among the archive's own names.
+fn below(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let start = if name.starts_with(b"/") { b"" } else { dir };
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in start
+        .split(|byte| *byte == b'/')
+        .chain(name.split(|byte| *byte == b'/'))
+    {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join(&b'/')
 }
 
 /// Opens a file that somebody else has named; a pipe or device is refused instead of waited for.

@@ -103,7 +103,7 @@ fn attempt(layers: &[Vec<u8>]) {
                 offset: 0,
                 size,
             },
-            digest: digest(bytes),
+            digest: Some(digest(bytes)),
             diff_id: digest(bytes),
             compression: Compression::None,
         };

@@ -19,12 +19,19 @@ const COPY_BYTES: usize = 128 << 10;
 pub(in super::super) struct LayerBlob {
     /// Its bytes.
     pub(in super::super) blob: Blob,
-    /// Digest of the bytes.
-    pub(in super::super) digest: String,
+    /// Digest of the bytes; `None` where nobody says it (docker-archive) and the diff id alone speaks for them.
+    pub(in super::super) digest: Option<String>,
     /// Digest of the archive in it.
     pub(in super::super) diff_id: String,
     /// How the archive became the bytes.
     pub(in super::super) compression: Compression,
+}
+
+impl LayerBlob {
+    /// What it is called in messages.
+    pub(in super::super) fn name(&self) -> &str {
+        self.digest.as_deref().unwrap_or(&self.diff_id)
+    }
 }
 
 /// What an image may still use up.
@@ -83,7 +90,8 @@ pub(in super::super) fn unpack<'a>(
     budget: &mut Budget,
     news: &'a mut News<'a>,
 ) -> Result<(), UnpackError> {
-    let (hash, plain_hash) = (algorithm(&layer.digest)?, algorithm(&layer.diff_id)?);
+    let plain_hash = algorithm(&layer.diff_id)?;
+    let hash = layer.digest.as_deref().map(algorithm).transpose()?;
     let mut stored = Stored::new(layer.blob.reader(), hash, news);
     let outcome = unpack_archive(tree, &mut stored, layer, plain_hash, budget);
     // Damage to the stored bytes shows as all kinds of errors of the archive; the digest tells what it really is.
@@ -91,9 +99,11 @@ pub(in super::super) fn unpack<'a>(
         outcome,
         Err(UnpackError::Archive(_) | UnpackError::Digest { .. })
     );
-    if outcome.is_ok() || damaged {
+    if (outcome.is_ok() || damaged)
+        && let Some(digest) = &layer.digest
+    {
         let found = stored.digest().map_err(ArchiveError::from)?;
-        check("stored", found, &layer.digest)?;
+        check("stored", found.unwrap_or_default(), digest)?;
     }
     outcome
 }

@@ -28,26 +28,28 @@ pub(in super::super) type News<'a> = dyn FnMut(u64) -> io::Result<()> + 'a;
 /// The blob as it is stored.
 pub(super) struct Stored<'a> {
     input: BlobReader,
-    hash: Hash,
+    hash: Option<Hash>,
     news: &'a mut News<'a>,
 }
 
 impl<'a> Stored<'a> {
-    pub(super) fn new(input: BlobReader, hash: Hash, news: &'a mut News<'a>) -> Self {
+    pub(super) fn new(input: BlobReader, hash: Option<Hash>, news: &'a mut News<'a>) -> Self {
         Self { input, hash, news }
     }
 
-    /// The digest of the whole blob, the unread rest included.
-    pub(super) fn digest(mut self) -> io::Result<String> {
+    /// The digest of the whole blob, the unread rest included; `None` when nobody asked for one.
+    pub(super) fn digest(mut self) -> io::Result<Option<String>> {
         io::copy(&mut self, &mut io::sink())?;
-        Ok(self.hash.finish())
+        Ok(self.hash.map(Hash::finish))
     }
 }
 
 impl Read for Stored<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
-        self.hash.update(buffer.get(..count).unwrap_or_default());
+        if let Some(hash) = &mut self.hash {
+            hash.update(buffer.get(..count).unwrap_or_default());
+        }
         (self.news)(u64::try_from(count).unwrap_or(0))?;
         Ok(count)
     }
