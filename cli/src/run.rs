@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use husk_sandbox::{
-    agent::{NewContainer, Refusal, Streams},
+    agent::{NewContainer, Refusal, Shared, Streams},
     artefacts::{Artefacts, FlavourChoice},
     images::{Image, Limits, Store},
     machine::{BootArtefact, KvmKind, host_kvm},
@@ -101,9 +101,10 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
             stdin: args.interactive,
             stdout: true,
             stderr: true,
-            terminal: false,
+            terminal: None,
         },
         user: String::new(),
+        shared: Shared::default(),
     };
     let pod = pod::launch(pod_spec, timeline).await?;
     let outcome = in_pod(&pod, container, &mut signals).await;

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use husk_sandbox::{
-    agent::{NewContainer, ProcessId, StreamKind, Streams},
+    agent::{NewContainer, ProcessId, Shared, StreamKind, Streams},
     artefacts::{Artefacts, FlavourChoice},
     images::{Limits, Store},
     machine::host_kvm,
@@ -163,9 +163,10 @@ impl Guest {
                 stdin: true,
                 stdout: true,
                 stderr: true,
-                terminal: false,
+                terminal: None,
             },
             user: String::new(),
+            shared: Shared::default(),
         };
         self.pod.create(container).await?;
         Ok(ProcessId::init(id))

@@ -14,5 +14,5 @@ mod table;
 mod users;
 
 pub(crate) use error::ContainerError;
-pub(crate) use run::Progress;
+pub(crate) use run::{Listed, Progress};
 pub(crate) use table::{Agent, ProcessKey};

@@ -1,6 +1,6 @@
 //! What can be done with containers that exist: signals, listing, waiting, taking apart.
 
-use std::{fs, io::ErrorKind, sync::Arc};
+use std::{collections::HashMap, fs, io::ErrorKind, sync::Arc};
 
 use rustix::{
     io::Errno,
@@ -23,6 +23,14 @@ pub(crate) enum Progress {
     Running,
     /// Has ended like this.
     Stopped(Exit),
+}
+
+/// A process that runs in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) pid: u32,
+    /// The exec that made it, the empty one for init; none: the container made it itself.
+    pub(crate) exec: Option<String>,
 }
 
 impl Agent {
@@ -66,9 +74,22 @@ impl Agent {
     }
 
     /// Every process of a container.
-    pub(crate) fn processes(&self, id: &str) -> Result<Vec<u32>, ContainerError> {
+    pub(crate) fn processes(&self, id: &str) -> Result<Vec<Listed>, ContainerError> {
         let cgroup = self.table().container(id)?.cgroup.clone();
-        cgroup.processes()
+        let pids = cgroup.processes()?;
+        let table = self.table();
+        let made: HashMap<u32, &String> = table
+            .container(id)?
+            .processes
+            .iter()
+            .filter(|(_, process)| process.exit().is_none())
+            .map(|(exec, process)| (process.pid, exec))
+            .collect();
+        let listed = |pid| Listed {
+            pid,
+            exec: made.get(&pid).map(|&exec| exec.clone()),
+        };
+        Ok(pids.into_iter().map(listed).collect())
     }
 
     /// Waits for the end of a process.

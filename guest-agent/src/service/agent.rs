@@ -9,7 +9,7 @@ use husk_protocol::{
     agent::{
         CloseStdinRequest, CloseStdinResponse, CreateContainerRequest, CreateContainerResponse,
         DeleteRequest, DeleteResponse, ExecRequest, ExecResponse, HelloRequest, HelloResponse,
-        ListProcessesRequest, ListProcessesResponse, ProcessState, ShutdownRequest,
+        ListProcessesRequest, ListProcessesResponse, ListedProcess, ProcessState, ShutdownRequest,
         ShutdownResponse, SignalRequest, SignalResponse, StartContainerRequest,
         StartContainerResponse, StateRequest, StateResponse, SyncRequest, SyncResponse,
         WaitRequest, WaitResponse,
@@ -22,7 +22,7 @@ use ttrpc::{Code, r#async::TtrpcContext};
 
 use super::errors::status;
 use crate::{
-    container::{Agent, ContainerError, ProcessKey, Progress},
+    container::{Agent, ContainerError, Listed, ProcessKey, Progress},
     guest::{set_wall_clock, write_back},
     process::Exit,
 };
@@ -179,12 +179,18 @@ impl AgentCalls for AgentService {
         _: &TtrpcContext,
         request: ListProcessesRequest,
     ) -> Answer<ListProcessesResponse> {
-        let pids = self
+        let processes = self
             .agent
             .processes(&request.container_id)
             .map_err(|error| status(&error))?;
+        let listed = |process: Listed| ListedProcess {
+            pid: process.pid,
+            init: process.exec.as_deref() == Some(""),
+            exec_id: process.exec.unwrap_or_default(),
+            ..ListedProcess::default()
+        };
         Ok(ListProcessesResponse {
-            pids,
+            processes: processes.into_iter().map(listed).collect(),
             ..ListProcessesResponse::default()
         })
     }

@@ -69,8 +69,13 @@ async fn every_process_is_listed_and_signals_reach_the_one_named() {
         ..ListProcessesRequest::default()
     };
     let listed = guest.calls.list_processes(context(), &list).await.unwrap();
-    assert_eq!(listed.pids.len(), 2);
-    assert!(listed.pids.contains(&made.pid));
+    assert_eq!(listed.processes.len(), 2);
+    let [init, exec] = [true, false].map(|is_init| {
+        let mut of_kind = listed.processes.iter();
+        of_kind.find(|process| process.init == is_init).unwrap()
+    });
+    assert_eq!(init.exec_id, "");
+    assert_eq!((exec.pid, exec.exec_id.as_str()), (made.pid, "e"));
     let signal = SignalRequest {
         container_id: "c".into(),
         exec_id: "e".into(),

@@ -124,7 +124,7 @@ pub(super) fn exec(guest: &Guest) {
             stdin: false,
             stdout: true,
             stderr: false,
-            terminal: false,
+            terminal: None,
         };
         let process = NewProcess {
             id: id.clone(),

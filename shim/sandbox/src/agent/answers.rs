@@ -10,6 +10,9 @@ const MAX_PIDS: usize = 4 << 20;
 /// The most warnings taken for one container.
 const MAX_WARNINGS: usize = 64;
 
+/// The longest id that an agent takes.
+const MAX_ID_BYTES: usize = 76;
+
 /// The longest kernel release taken.
 const MAX_RELEASE_BYTES: usize = 128;
 
@@ -29,6 +32,17 @@ pub struct Created {
     pub warnings: Vec<String>,
 }
 
+/// A process that runs in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestProcess {
+    /// Its pid in the guest.
+    pub pid: u32,
+    /// The exec that made it; `None`: init, or a process that the container made itself.
+    pub exec: Option<String>,
+    /// It is the container's init.
+    pub is_init: bool,
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
@@ -38,7 +52,7 @@ pub struct Exit {
     pub oom_killed: bool,
 }
 
-fn invalid(call: &'static str, what: String) -> AgentError {
+pub(super) fn invalid(call: &'static str, what: String) -> AgentError {
     AgentError::Invalid { call, what }
 }
 
@@ -93,13 +107,33 @@ pub(super) fn wait(answer: &agent::WaitResponse) -> Result<Exit, AgentError> {
     })
 }
 
-pub(super) fn pids(answer: agent::ListProcessesResponse) -> Result<Vec<u32>, AgentError> {
+pub(super) fn processes(
+    answer: agent::ListProcessesResponse,
+) -> Result<Vec<GuestProcess>, AgentError> {
     let call = "ListProcesses";
-    if answer.pids.len() > MAX_PIDS {
-        return Err(invalid(call, format!("{} processes", answer.pids.len())));
+    if answer.processes.len() > MAX_PIDS {
+        let what = format!("{} processes", answer.processes.len());
+        return Err(invalid(call, what));
     }
-    for &listed in &answer.pids {
-        pid(call, listed)?;
+    let process = |listed: agent::ListedProcess| {
+        if listed.exec_id.len() > MAX_ID_BYTES {
+            let what = format!("exec id of {} bytes", listed.exec_id.len());
+            return Err(invalid(call, what));
+        }
+        Ok(GuestProcess {
+            pid: pid(call, listed.pid)?,
+            exec: (!listed.exec_id.is_empty()).then(|| clean(&listed.exec_id)),
+            is_init: listed.init,
+        })
+    };
+    answer.processes.into_iter().map(process).collect()
+}
+
+/// An agent that answers without news would be asked again and again.
+pub(super) fn kills(seen: u64, kills: u64) -> Result<u64, AgentError> {
+    if kills <= seen {
+        let what = format!("{kills} kills where {seen} were seen");
+        return Err(invalid("WaitOom", what));
     }
-    Ok(answer.pids)
+    Ok(kills)
 }

@@ -8,9 +8,9 @@ use std::{
 use husk_protocol::{
     PROTOCOL_VERSION,
     agent::{
-        CreateContainerRequest, DeleteRequest, ExecRequest, HelloRequest, ListProcessesRequest,
-        RootFs, ShutdownRequest, SignalRequest, StartContainerRequest, Stdio, SyncRequest,
-        WaitRequest,
+        CloseStdinRequest, CreateContainerRequest, DeleteRequest, ExecRequest, HelloRequest,
+        RootFs, SharedNamespaces, ShutdownRequest, SignalRequest, StartContainerRequest, Stdio,
+        SyncRequest, TerminalSize as WireSize, WaitRequest,
     },
     agent_ttrpc::AgentClient as Rpc,
     ports::AGENT_PORT,
@@ -26,75 +26,13 @@ use super::{
     answers::{self, Created, Exit, GuestInfo},
     connect::connect,
     stream::open_stream,
+    types::{NewContainer, NewProcess, ProcessId, Reach, Shared, Streams, TerminalSize},
 };
-
-/// A process of the guest: a container's init, or an exec in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ProcessId {
-    /// The container.
-    pub container: String,
-    /// Empty: the container's init.
-    pub exec: String,
-}
-
-impl ProcessId {
-    /// A container's init.
-    #[must_use]
-    pub fn init(container: &str) -> Self {
-        Self {
-            container: container.to_owned(),
-            exec: String::new(),
-        }
-    }
-}
-
-/// Which standard streams a process gets; the others are /dev/null.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Streams {
-    /// Standard input.
-    pub stdin: bool,
-    /// Standard output.
-    pub stdout: bool,
-    /// Standard error.
-    pub stderr: bool,
-    /// A pseudo-terminal instead of pipes.
-    pub terminal: bool,
-}
-
-/// A container to be made.
-#[derive(Clone, Debug)]
-pub struct NewContainer {
-    /// Its id.
-    pub id: String,
-    /// The OCI runtime specification as JSON.
-    pub spec_json: Vec<u8>,
-    /// Serials of the read-only disks, lowest first.
-    pub layer_serials: Vec<String>,
-    /// Serial of the scratch disk; `None`: no writable layer.
-    pub scratch_serial: Option<String>,
-    /// Its standard streams.
-    pub streams: Streams,
-    /// `user[:group]` that only the guest can look up; empty: the specification's user stands.
-    pub user: String,
-}
-
-/// Another process in a running container.
-#[derive(Clone, Debug)]
-pub struct NewProcess {
-    /// The container, and the new process's own id.
-    pub id: ProcessId,
-    /// The OCI process object as JSON.
-    pub process_json: Vec<u8>,
-    /// Its standard streams.
-    pub streams: Streams,
-    /// As in [`NewContainer::user`].
-    pub user: String,
-}
 
 /// One connection to the agent. Cheap to clone; calls of clones run side by side.
 #[derive(Clone)]
 pub struct AgentClient {
-    rpc: Rpc,
+    pub(super) rpc: Rpc,
     socket: PathBuf,
 }
 
@@ -107,19 +45,21 @@ impl std::fmt::Debug for AgentClient {
 }
 
 /// No deadline in time: callers measure the guest by its progress.
-fn patient() -> Context {
+pub(super) fn patient() -> Context {
     Context::default()
 }
 
+/// One call: its name for errors, its method, its request.
 macro_rules! call {
     ($self:ident, $name:literal, $method:ident, $request:expr) => {
         $self
             .rpc
-            .$method(patient(), &$request)
+            .$method(crate::agent::client::patient(), &$request)
             .await
             .map_err(|error| AgentError::from_rpc($name, &error))
     };
 }
+pub(super) use call;
 
 impl AgentClient {
     /// Connects as soon as the agent listens.
@@ -166,6 +106,7 @@ impl AgentClient {
             rootfs: Some(rootfs).into(),
             stdio: Some(stdio(container.streams)).into(),
             user: container.user,
+            shared: shared(container.shared).into(),
             ..CreateContainerRequest::default()
         };
         let answer = call!(self, "CreateContainer", create_container, request)?;
@@ -246,16 +187,17 @@ impl AgentClient {
         answers::wait(&call!(self, "Wait", wait, request)?)
     }
 
-    /// Pids of a container, as the guest numbers them.
+    /// Ends a process's standard input once what has arrived for it is written.
     ///
     /// # Errors
     /// See [`Self::hello`].
-    pub async fn processes(&self, container: &str) -> Result<Vec<u32>, AgentError> {
-        let request = ListProcessesRequest {
-            container_id: container.to_owned(),
-            ..ListProcessesRequest::default()
+    pub async fn close_stdin(&self, process: &ProcessId) -> Result<(), AgentError> {
+        let request = CloseStdinRequest {
+            container_id: process.container.clone(),
+            exec_id: process.exec.clone(),
+            ..CloseStdinRequest::default()
         };
-        answers::pids(call!(self, "ListProcesses", list_processes, request)?)
+        call!(self, "CloseStdin", close_stdin, request).map(drop)
     }
 
     /// Forgets an ended process, or removes an ended container.
@@ -300,21 +242,32 @@ impl AgentClient {
     }
 }
 
-/// Whom a signal is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// One process.
-    One,
-    /// Every process of the container.
-    All,
-}
-
 fn stdio(streams: Streams) -> Stdio {
     Stdio {
         stdin: streams.stdin,
         stdout: streams.stdout,
         stderr: streams.stderr,
-        terminal: streams.terminal,
+        terminal: streams.terminal.is_some(),
+        terminal_size: streams.terminal.map(wire_size).into(),
         ..Stdio::default()
     }
+}
+
+pub(super) fn wire_size(size: TerminalSize) -> WireSize {
+    WireSize {
+        columns: size.columns.into(),
+        rows: size.rows.into(),
+        ..WireSize::default()
+    }
+}
+
+/// None when nothing is shared.
+fn shared(wanted: Shared) -> Option<SharedNamespaces> {
+    (wanted != Shared::default()).then(|| SharedNamespaces {
+        net: wanted.net,
+        ipc: wanted.ipc,
+        uts: wanted.uts,
+        pid: wanted.pid,
+        ..SharedNamespaces::default()
+    })
 }

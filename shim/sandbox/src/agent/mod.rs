@@ -7,12 +7,17 @@
 mod answers;
 mod client;
 mod connect;
+mod control;
 mod error;
+mod stats;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod types;
 
-pub use answers::{Created, Exit, GuestInfo};
-pub use client::{AgentClient, NewContainer, NewProcess, ProcessId, Reach, Streams};
+pub use answers::{Created, Exit, GuestInfo, GuestProcess};
+pub use client::AgentClient;
 pub use error::{AgentError, Refusal};
+pub use stats::{CpuStats, HugetlbStats, IoStats, MemoryStats, PidsStats, Stats};
 pub use stream::{StreamKind, open_stream};
+pub use types::{NewContainer, NewProcess, ProcessId, Reach, Shared, Streams, TerminalSize};

@@ -14,7 +14,7 @@ use super::{
     timeline::{Timeline, monotonic_us},
 };
 use crate::agent::{
-    Created, GuestInfo, NewContainer, NewProcess, ProcessId, Reach, StreamKind, open_stream,
+    Created, GuestInfo, NewContainer, NewProcess, ProcessId, StreamKind, open_stream,
 };
 
 /// How the guest finds the scratch disk of a pod.
@@ -83,21 +83,6 @@ impl Pod {
         self.ask(|reply| Ask::Exec(process, reply)).await
     }
 
-    /// Signals a process, or every process of its container.
-    ///
-    /// # Errors
-    /// There is no such process, the agent refuses, or the machine ended.
-    pub async fn signal(
-        &self,
-        process: &ProcessId,
-        signal: u32,
-        reach: Reach,
-    ) -> Result<(), PodError> {
-        let id = process.clone();
-        self.ask(|reply| Ask::Signal(id, signal, reach, reply))
-            .await
-    }
-
     /// Waits for the end of a process; one whose machine ends, ends with it.
     ///
     /// # Errors
@@ -163,7 +148,7 @@ impl Pod {
         self.ask(Ask::End).await
     }
 
-    async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, PodError> {
+    pub(super) async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, PodError> {
         let (reply, answer) = oneshot::channel();
         let message = Message::Ask(ask(reply));
         let sent = self.queue.send(message).await;

@@ -3,6 +3,7 @@
 //! Called by the doors. Calls [`crate::machine`] and [`crate::agent`]. What a door asks, what the machine reports and what
 //! the agent answers are messages in one queue; the tables in `owner/table.rs` say which of them is legal when.
 
+mod control;
 mod error;
 mod handle;
 mod launch;

@@ -2,12 +2,15 @@
 
 use husk_protocol::{
     PROTOCOL_VERSION,
-    agent::{FailureKind, HelloResponse, ListProcessesResponse, WaitResponse},
+    agent::{
+        FailureKind, HelloResponse, ListProcessesResponse, ListedProcess, MemoryStats,
+        StatsResponse, WaitResponse,
+    },
     failure,
 };
 use ttrpc::Code;
 
-use crate::agent::{AgentError, Refusal, answers, error::clean};
+use crate::agent::{AgentError, Refusal, answers, error::clean, stats};
 
 fn hello(version: u32, release: &str) -> HelloResponse {
     HelloResponse {
@@ -49,11 +52,69 @@ fn exit_code_beyond_255_is_refused() {
 fn pid_zero_and_beyond_the_kernels_are_refused() {
     assert!(answers::created("Exec", 0, &[]).is_err());
     assert!(answers::created("Exec", u32::MAX, &[]).is_err());
-    let list = ListProcessesResponse {
-        pids: vec![1, 0],
-        ..ListProcessesResponse::default()
+    for pids in [[1, 0], [u32::MAX, 1]] {
+        assert!(answers::processes(listed(&pids, "")).is_err());
+    }
+}
+
+fn listed(pids: &[u32], exec_id: &str) -> ListProcessesResponse {
+    let process = |&pid: &u32| ListedProcess {
+        pid,
+        exec_id: exec_id.to_owned(),
+        ..ListedProcess::default()
     };
-    assert!(answers::pids(list).is_err());
+    ListProcessesResponse {
+        processes: pids.iter().map(process).collect(),
+        ..ListProcessesResponse::default()
+    }
+}
+
+#[test]
+fn exec_ids_are_bounded_and_cleaned() {
+    let processes = answers::processes(listed(&[3], "a\x1bb")).unwrap();
+    assert_eq!(processes[0].exec.as_deref(), Some("a b"));
+    assert_eq!(answers::processes(listed(&[3], "")).unwrap()[0].exec, None);
+    assert!(answers::processes(listed(&[3], &"x".repeat(77))).is_err());
+}
+
+#[test]
+fn news_of_kills_without_a_new_kill_is_refused() {
+    assert_eq!(answers::kills(1, 2).unwrap(), 2);
+    assert!(answers::kills(2, 2).is_err());
+    assert!(answers::kills(2, 1).is_err());
+}
+
+fn figures(names: impl IntoIterator<Item = String>) -> StatsResponse {
+    let memory = MemoryStats {
+        stat: names.into_iter().map(|name| (name, 1)).collect(),
+        limit_bytes: Some(7),
+        ..MemoryStats::default()
+    };
+    StatsResponse {
+        memory: Some(memory).into(),
+        ..StatsResponse::default()
+    }
+}
+
+#[test]
+fn figures_are_taken_and_missing_parts_stay_missing() {
+    let stats = stats::stats(figures(["file_mapped".to_owned()])).unwrap();
+    assert_eq!(stats.cpu, None);
+    let memory = stats.memory.unwrap();
+    assert_eq!(memory.stat["file_mapped"], 1);
+    assert_eq!((memory.limit_bytes, memory.high_bytes), (Some(7), None));
+}
+
+#[test]
+fn figures_for_the_terminal_or_without_bound_are_refused() {
+    assert!(stats::stats(figures(["\x1b[2J".to_owned()])).is_err());
+    assert!(stats::stats(figures(["x".repeat(65)])).is_err());
+    assert!(stats::stats(figures((0..513).map(|number| number.to_string()))).is_err());
+    let past = StatsResponse {
+        read_at_seconds: -1,
+        ..StatsResponse::default()
+    };
+    assert!(stats::stats(past).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     guest::Guest,
-    messages::{Ask, News},
+    messages::{Ask, News, Query},
     processes::Owed,
     reply::Reply,
     state::Owner,
@@ -51,18 +51,7 @@ impl Owner {
                 });
             }
             Ask::Delete(id, reply) => self.ask_delete(&id, reply),
-            Ask::Signal(id, signal, reach, reply) => {
-                let allowed = self.allowed("signal it").and_then(|guest| {
-                    let asked = self.processes.ask(&id, ProcessMessage::Signal, "signal it");
-                    asked.map(|_| guest)
-                });
-                match allowed {
-                    Ok(guest) => guest.spawn_reply(reply, "signal", |agent| async move {
-                        agent.signal(&id, signal, reach).await
-                    }),
-                    Err(error) => drop(reply.send(Err(error))),
-                }
-            }
+            Ask::Query(query) => self.query(query),
             Ask::Wait(id, reply) => {
                 match self.processes.ask(&id, ProcessMessage::Wait, "wait for it") {
                     Ok(_) => self.processes.wait(&id, reply),
@@ -144,6 +133,113 @@ impl Owner {
                 state: self.state.to_string(),
                 wish,
             }),
+        }
+    }
+
+    fn query(&mut self, query: Query) {
+        match query {
+            Query::Signal(id, signal, reach, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "signal it", reply) {
+                    guest.spawn_reply(reply, "signal", |agent| async move {
+                        agent.signal(&id, signal, reach).await
+                    });
+                }
+            }
+            Query::Resize(id, size, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "resize its terminal", reply) {
+                    guest.spawn_reply(reply, "change of a terminal's size", |agent| async move {
+                        agent.resize(&id, size).await
+                    });
+                }
+            }
+            Query::CloseStdin(id, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "end its input", reply) {
+                    guest.spawn_reply(reply, "end of the input", |agent| async move {
+                        agent.close_stdin(&id).await
+                    });
+                }
+            }
+            Query::Pause(id, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "pause it", reply) {
+                    guest.spawn_reply(reply, "pause", |agent| async move {
+                        agent.pause(&id.container).await
+                    });
+                }
+            }
+            Query::Resume(id, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "resume it", reply) {
+                    guest.spawn_reply(reply, "resumption", |agent| async move {
+                        agent.resume(&id.container).await
+                    });
+                }
+            }
+            Query::Update(id, resources, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "change its limits", reply) {
+                    guest.spawn_reply(reply, "change of limits", |agent| async move {
+                        agent.update(&id.container, resources).await
+                    });
+                }
+            }
+            Query::Stats(id, reply) => {
+                if let Some((guest, reply)) = self.kept(&id, "measure it", reply) {
+                    guest.spawn_reply(reply, "reading of figures", |agent| async move {
+                        agent.stats(&id.container).await
+                    });
+                }
+            }
+            Query::Processes(id, reply) => {
+                if let Some((guest, reply)) = self.kept(&id, "list its processes", reply) {
+                    guest.spawn_reply(reply, "list of processes", |agent| async move {
+                        agent.processes(&id.container).await
+                    });
+                }
+            }
+            Query::Oom(id, seen, reply) => {
+                if let Some((guest, reply)) = self.kept(&id, "watch its memory", reply) {
+                    guest.spawn_unlimited(reply, |agent| async move {
+                        agent.wait_oom(&id.container, seen).await
+                    });
+                }
+            }
+        }
+    }
+
+    /// The guest, if the process has been made and has not ended; else the door is told.
+    fn running<T>(
+        &mut self,
+        id: &ProcessId,
+        wish: &'static str,
+        reply: Reply<T>,
+    ) -> Option<(Guest, Reply<T>)> {
+        self.with(id, ProcessMessage::Signal, wish, reply)
+    }
+
+    /// The guest, if the process is known to it: ended ones are until they are deleted.
+    fn kept<T>(
+        &mut self,
+        id: &ProcessId,
+        wish: &'static str,
+        reply: Reply<T>,
+    ) -> Option<(Guest, Reply<T>)> {
+        self.with(id, ProcessMessage::Wait, wish, reply)
+    }
+
+    fn with<T>(
+        &mut self,
+        id: &ProcessId,
+        message: ProcessMessage,
+        wish: &'static str,
+        reply: Reply<T>,
+    ) -> Option<(Guest, Reply<T>)> {
+        let allowed: Result<Guest, PodError> = self
+            .allowed(wish)
+            .and_then(|guest| self.processes.ask(id, message, wish).map(|_| guest));
+        match allowed {
+            Ok(guest) => Some((guest, reply)),
+            Err(error) => {
+                reply.send(Err(error)).ok();
+                None
+            }
         }
     }
 }

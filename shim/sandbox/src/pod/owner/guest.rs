@@ -120,6 +120,28 @@ impl Guest {
         });
     }
 
+    /// As [`Self::spawn_reply`], for an answer that may take years.
+    pub(in crate::pod) fn spawn_unlimited<T, F>(
+        &self,
+        reply: Reply<T>,
+        call: impl FnOnce(AgentClient) -> F,
+    ) where
+        T: Send + 'static,
+        F: Future<Output = Result<T, AgentError>> + Send + 'static,
+    {
+        let future = call(self.agent.clone());
+        tokio::spawn(async move {
+            let mut reply = reply;
+            tokio::select! {
+                // Nobody waits for it any more.
+                () = reply.closed() => {}
+                answer = future => {
+                    reply.send(answer.map_err(PodError::from)).ok();
+                }
+            }
+        });
+    }
+
     /// Waits for the end of a process. No limit: it may run for years, and [`Self::keep_asking`] notices a dead agent.
     pub(in crate::pod) fn spawn_wait(&self, process: ProcessId) {
         let agent = self.agent.clone();

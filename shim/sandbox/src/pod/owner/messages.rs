@@ -4,7 +4,10 @@ use std::io;
 
 use super::{processes::ProcessExit, reply::Reply};
 use crate::{
-    agent::{AgentClient, Created, Exit, GuestInfo, NewContainer, NewProcess, ProcessId, Reach},
+    agent::{
+        AgentClient, Created, Exit, GuestInfo, GuestProcess, NewContainer, NewProcess, ProcessId,
+        Reach, Stats, TerminalSize,
+    },
     machine::{MachineNews, ProcessEnd},
     pod::{
         error::{MachineEnd, PodError},
@@ -32,8 +35,8 @@ pub(in crate::pod) enum Ask {
     Start(ProcessId, Reply<()>),
     /// Another process in a container, running.
     Exec(NewProcess, Reply<Created>),
-    /// A signal sent.
-    Signal(ProcessId, u32, Reach, Reply<()>),
+    /// Something that no state depends on.
+    Query(Query),
     /// To know when a process has ended.
     Wait(ProcessId, Reply<ProcessExit>),
     /// An ended process forgotten.
@@ -44,6 +47,29 @@ pub(in crate::pod) enum Ask {
     Timeline(Reply<Timeline>),
     /// The pod's end.
     End(Reply<MachineEnd>),
+}
+
+/// One question, or one wish that no state depends on.
+#[derive(Debug)]
+pub(in crate::pod) enum Query {
+    /// A signal sent.
+    Signal(ProcessId, u32, Reach, Reply<()>),
+    /// A terminal told its size.
+    Resize(ProcessId, TerminalSize, Reply<()>),
+    /// Standard input ended.
+    CloseStdin(ProcessId, Reply<()>),
+    /// A container stopped where it is.
+    Pause(ProcessId, Reply<()>),
+    /// A container going on.
+    Resume(ProcessId, Reply<()>),
+    /// Limits changed.
+    Update(ProcessId, Vec<u8>, Reply<()>),
+    /// What a container has used.
+    Stats(ProcessId, Reply<Stats>),
+    /// Every process of a container.
+    Processes(ProcessId, Reply<Vec<GuestProcess>>),
+    /// To know when more processes were killed for memory than so many.
+    Oom(ProcessId, u64, Reply<u64>),
 }
 
 /// What happened.

@@ -12,7 +12,7 @@ mod state;
 pub(in crate::pod) mod table;
 
 pub(in crate::pod) use guest::{Meter, boot_limit, send};
-pub(in crate::pod) use messages::{Ask, Message, News};
+pub(in crate::pod) use messages::{Ask, Message, News, Query};
 pub use processes::ProcessExit;
 #[cfg(test)]
 pub(in crate::pod) use processes::{Owed, Processes};

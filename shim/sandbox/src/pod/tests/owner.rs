@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::peers::{Played, play};
 use crate::{
-    agent::{NewContainer, ProcessId, Reach, Refusal, Streams},
+    agent::{NewContainer, ProcessId, Reach, Refusal, Shared, Streams},
     pod::PodError,
 };
 
@@ -19,6 +19,7 @@ fn container(id: &str) -> NewContainer {
         scratch_serial: None,
         streams: Streams::default(),
         user: String::new(),
+        shared: Shared::default(),
     }
 }
 
