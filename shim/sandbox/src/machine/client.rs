@@ -216,7 +216,16 @@ impl Connection {
         loop {
             tokio::select! {
                 request = self.queue.recv(), if open => match request {
-                    Some(request) => self.send(request).await?,
+                    Some(request) => match self.send(request).await {
+                        // The VMM listens no more; what it said before, its report above all, is still to be read.
+                        Err(MachineError::Control(error)) => {
+                            tracing::debug!(%error, "the VMM takes no more commands");
+                            open = false;
+                            self.queue.close();
+                            self.waiting.clear();
+                        }
+                        sent => sent?,
+                    },
                     // Every handle is gone; news is still of interest.
                     None => open = false,
                 },

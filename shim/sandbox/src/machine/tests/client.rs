@@ -96,6 +96,23 @@ async fn end_of_the_machine_fails_calls_and_is_news() {
     assert!(matches!(client.metrics().await, Err(MachineError::Gone)));
 }
 
+/// A machine that ends says why and closes; a command that crosses that on its way must not cost the words.
+#[tokio::test]
+async fn last_words_are_heard_when_a_command_finds_the_machine_gone() {
+    let (client, mut news, mut vmm) = client();
+    write_message(&mut vmm, &Message::Event(Event::Started));
+    drop(vmm);
+    assert!(matches!(client.metrics().await, Err(MachineError::Gone)));
+    let heard = news.recv().await.unwrap();
+    assert!(
+        matches!(heard, MachineNews::Event(Event::Started)),
+        "{heard:?}"
+    );
+    let heard = news.recv().await.unwrap();
+    assert!(matches!(heard, MachineNews::Closed(Ok(()))), "{heard:?}");
+    assert!(matches!(client.metrics().await, Err(MachineError::Gone)));
+}
+
 #[tokio::test]
 async fn machine_that_ends_when_asked_to_stop_is_no_error() {
     let (client, _news, mut vmm) = client();
