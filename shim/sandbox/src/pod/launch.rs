@@ -112,16 +112,32 @@ pub(super) fn own(
     let Started {
         socket,
         watch,
-        remains,
+        mut remains,
         vsock,
     } = started;
     let (tx, queue) = mpsc::channel(QUEUE_MESSAGES);
     let (news, from_machine) = mpsc::channel(QUEUE_MESSAGES);
-    let control = ControlClient::new(socket, news)?;
+    let taken_over = ControlClient::new(socket, news)
+        .map_err(PodError::from)
+        .and_then(|control| {
+            let killer = watch.killer();
+            Ok((
+                control,
+                killer.map_err(|source| file_error(&vsock, source))?,
+            ))
+        });
+    let (control, killer) = match taken_over {
+        Ok(both) => both,
+        Err(error) => {
+            // The machine first: what it still uses is not taken away from it.
+            drop(watch);
+            for left in remains.clear().1 {
+                tracing::warn!("not removed: {left}");
+            }
+            return Err(error);
+        }
+    };
     let meter = Meter { control, kind };
-    let killer = watch
-        .killer()
-        .map_err(|source| file_error(&vsock, source))?;
     let owner = Owner::new(Owned {
         meter: meter.clone(),
         killer,

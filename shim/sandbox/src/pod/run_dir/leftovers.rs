@@ -1,14 +1,26 @@
 //! Pods whose owner died without clearing up: their machines, files and directories are removed.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
 
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FlockOperation, flock},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
-use super::record::{ProcessMark, Record, file_error, read_record, remove_resources, unborn_maker};
+use super::record::{ProcessMark, Record, file_error, maker_of, read_record, remove_resources};
 use crate::pod::PodError;
+
+/// How long a machine may take to be gone after SIGKILL; one that the kernel holds longer is reported and left.
+const KILL_LIMIT: Timespec = Timespec {
+    tv_sec: 30,
+    tv_nsec: 0,
+};
 
 /// What a sweep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +54,7 @@ pub fn sweep(run_dir: &Path) -> Result<Sweep, PodError> {
 }
 
 fn sweep_one(dir: &Path, name: String, sweep: &mut Sweep) {
-    if let Some(maker) = unborn_maker(&name) {
+    if let Some(maker) = maker_of(&name) {
         if !maker.is_alive()
             && let Err(error) = fs::remove_dir_all(dir)
             && error.kind() != io::ErrorKind::NotFound
@@ -53,17 +65,36 @@ fn sweep_one(dir: &Path, name: String, sweep: &mut Sweep) {
     }
     match read_record(dir) {
         Ok(record) if record.owner.is_alive() => {}
-        Ok(record) => {
-            let left = remove_pod(dir, &record);
-            if left.is_empty() {
-                sweep.removed.push(name);
+        Ok(_) => match claim(dir) {
+            Ok(Some((_lock, record))) => {
+                let left = remove_pod(dir, &record);
+                if left.is_empty() {
+                    sweep.removed.push(name);
+                }
+                sweep.left.extend(left);
             }
-            sweep.left.extend(left);
-        }
+            // Another sweep was faster.
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => sweep.left.push(format!("{}: {error}", dir.display())),
+        },
         // Its owner was faster.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => sweep.left.push(format!("{}: {error}", dir.display())),
     }
+}
+
+/// The right to remove a dead pod, and its record as it is then: until the lock is held, another sweep may remove it
+/// and a new pod take its name.
+fn claim(dir: &Path) -> io::Result<Option<(File, Record)>> {
+    let held = File::open(dir)?;
+    rustix::io::retry_on_intr(|| flock(&held, FlockOperation::LockExclusive))?;
+    let (locked, there) = (held.metadata()?, fs::symlink_metadata(dir)?);
+    if (locked.dev(), locked.ino()) != (there.dev(), there.ino()) {
+        return Ok(None);
+    }
+    let record = read_record(dir)?;
+    Ok((!record.owner.is_alive()).then_some((held, record)))
 }
 
 fn remove_pod(dir: &Path, record: &Record) -> Vec<String> {
@@ -90,6 +121,8 @@ fn kill_and_wait(process: ProcessMark) -> io::Result<()> {
     }
     pidfd_send_signal(&pidfd, Signal::KILL)?;
     let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
-    poll(&mut ended, None)?;
-    Ok(())
+    match rustix::io::retry_on_intr(|| poll(&mut ended, Some(&KILL_LIMIT)))? {
+        0 => Err(io::ErrorKind::TimedOut.into()),
+        _ => Ok(()),
+    }
 }

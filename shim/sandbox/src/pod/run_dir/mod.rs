@@ -9,4 +9,4 @@ pub use leftovers::{Sweep, sweep};
 pub use record::PodName;
 pub(crate) use record::{PodDir, file_error};
 #[cfg(test)]
-pub(crate) use record::{ProcessMark, Record, read_record, unborn_maker};
+pub(crate) use record::{ProcessMark, Record, maker_of, read_record};

@@ -20,7 +20,10 @@ use crate::{machine::process_start_ticks, pod::PodError};
 pub(crate) const RECORD: &str = "record.json";
 
 /// Beginning of the name of a directory that is no pod yet; its maker's pid and start follow.
-pub(crate) const UNBORN: &str = ".new-";
+const UNBORN: &str = ".new-";
+
+/// The same of a directory that is a pod no more: its record may be gone already, and its name is free.
+const DYING: &str = ".old-";
 
 const VERSION: u32 = 1;
 const MAX_RECORD_BYTES: u64 = 64 << 10;
@@ -126,12 +129,7 @@ impl PodDir {
                 io::ErrorKind::InvalidData.into(),
             )
         })?;
-        let unborn = run_dir.join(format!(
-            "{UNBORN}{}-{}-{}",
-            owner.pid,
-            owner.start_ticks,
-            name.as_str()
-        ));
+        let unborn = run_dir.join(aside(UNBORN, owner, name.as_str()));
         builder()
             .create(&unborn)
             .map_err(|source| file_error(&unborn, source))?;
@@ -197,12 +195,26 @@ pub(crate) fn remove_resources(dir: &Path, record: &Record) -> Vec<String> {
         }
     }
     if left.is_empty()
-        && let Err(error) = fs::remove_dir_all(dir)
+        && let Err(error) = remove_dir(dir)
         && error.kind() != io::ErrorKind::NotFound
     {
         left.push(format!("{}: {error}", dir.display()));
     }
     left
+}
+
+/// In one step from a pod to what any sweep may remove: who is killed in the middle leaves no directory without record.
+fn remove_dir(dir: &Path) -> io::Result<()> {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let dying = ProcessMark::of(process::id())
+        .map(|us| dir.with_file_name(aside(DYING, us, &name)))
+        .filter(|dying| rename_new(dir, dying).is_ok());
+    fs::remove_dir_all(dying.as_deref().unwrap_or(dir))
+}
+
+/// Name of a directory that is no pod.
+fn aside(prefix: &str, maker: ProcessMark, name: &str) -> String {
+    format!("{prefix}{}-{}-{name}", maker.pid, maker.start_ticks)
 }
 
 /// Reads the record of a pod's directory.
@@ -240,9 +252,11 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     )?)
 }
 
-/// The maker of a directory that never became a pod.
-pub(crate) fn unborn_maker(file_name: &str) -> Option<ProcessMark> {
-    let mut fields = file_name.strip_prefix(UNBORN)?.splitn(3, '-');
+/// Who makes or removes a directory that is no pod, not yet or no more.
+pub(crate) fn maker_of(file_name: &str) -> Option<ProcessMark> {
+    let rest = file_name.strip_prefix(UNBORN);
+    let rest = rest.or_else(|| file_name.strip_prefix(DYING))?;
+    let mut fields = rest.splitn(3, '-');
     Some(ProcessMark {
         pid: fields.next()?.parse().ok()?,
         start_ticks: fields.next()?.parse().ok()?,

@@ -2,11 +2,16 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{self, Child, Command, Stdio},
+    thread,
 };
 
+use rustix::fs::{FlockOperation, flock};
+
 use crate::pod::{
+    Sweep,
     run_dir::{ProcessMark, Record},
     sweep,
 };
@@ -35,7 +40,7 @@ fn me() -> ProcessMark {
 
 fn pod(run: &Path, owner: ProcessMark, vmm: Option<ProcessMark>, files: Vec<PathBuf>) -> PathBuf {
     let dir = run.join("pod");
-    fs::create_dir(&dir).unwrap();
+    fs::create_dir_all(&dir).unwrap();
     let record = Record {
         version: 1,
         owner,
@@ -110,6 +115,48 @@ fn unborn_directory_of_a_dead_maker_goes_and_of_a_living_one_stays() {
     fs::create_dir(&kept).unwrap();
     assert_eq!(sweep(run.path()).unwrap().left, Vec::<String>::new());
     assert!(!gone.exists() && kept.exists());
+}
+
+#[test]
+fn directory_that_a_killed_owner_was_removing_goes() {
+    let run = tempfile::tempdir().unwrap();
+    let (dead, me) = (dead(), me());
+    let aside = |mark: ProcessMark| {
+        let name = format!(".old-{}-{}-a", mark.pid, mark.start_ticks);
+        let dir = run.path().join(name);
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("vsock.sock"), "").unwrap();
+        dir
+    };
+    let (gone, kept) = (aside(dead), aside(me));
+    assert_eq!(sweep(run.path()).unwrap().left, Vec::<String>::new());
+    assert!(!gone.exists() && kept.exists());
+}
+
+/// Two sweeps see the same dead pod; one removes it, a new pod takes the name, and only then the other goes on.
+#[test]
+fn sweep_that_comes_late_leaves_the_new_pod_of_the_name_alone() {
+    let run = tempfile::tempdir().unwrap();
+    let path = run.path().to_owned();
+    let dir = pod(&path, dead(), None, Vec::new());
+    let first = fs::File::open(&dir).unwrap();
+    flock(&first, FlockOperation::LockExclusive).unwrap();
+    let inode = format!(":{} ", first.metadata().unwrap().ino());
+    let second = thread::spawn(move || sweep(&path).unwrap());
+    // Until the kernel says that the other one waits.
+    while !fs::read_to_string("/proc/locks")
+        .unwrap()
+        .lines()
+        .any(|line| line.contains("->") && line.contains(&inode))
+    {
+        assert!(!second.is_finished());
+        thread::yield_now();
+    }
+    fs::remove_dir_all(&dir).unwrap();
+    pod(run.path(), me(), None, Vec::new());
+    drop(first);
+    assert_eq!(second.join().unwrap(), Sweep::default());
+    assert!(dir.join("record.json").exists());
 }
 
 #[test]

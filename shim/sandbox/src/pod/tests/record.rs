@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::pod::{
     PodError, PodName,
-    run_dir::{PodDir, ProcessMark, read_record, unborn_maker},
+    run_dir::{PodDir, ProcessMark, maker_of, read_record},
 };
 
 #[test]
@@ -113,8 +113,8 @@ fn record_of_another_version_is_refused() {
 
 #[test]
 fn maker_of_an_unborn_directory_is_in_its_name() {
-    let maker = unborn_maker(".new-12-345-web-1").unwrap();
+    let maker = maker_of(".new-12-345-web-1").unwrap();
     assert_eq!((maker.pid, maker.start_ticks), (12, 345));
-    assert_eq!(unborn_maker("web-1"), None);
-    assert_eq!(unborn_maker(".new-x-y"), None);
+    assert_eq!(maker_of("web-1"), None);
+    assert_eq!(maker_of(".new-x-y"), None);
 }
