@@ -7,6 +7,8 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -18,6 +20,8 @@ use super::types::Accounts;
 
 /// Version of the layout of an entry and of the way in which images are made; part of the path.
 const VERSION: &str = "v1";
+/// How often it is looked whether somebody else's build has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Name of the image in an entry and in a staging directory.
 pub(super) const IMAGE_NAME: &str = "image.erofs";
 const INFO_NAME: &str = "info.json";
@@ -79,23 +83,6 @@ impl Cache {
 
     /// The right to build an image; `None` when somebody else has it.
     pub(super) fn try_lock(&self, key: &str) -> Result<Option<BuildLock>, ImageError> {
-        self.lock_with(key, FlockOperation::NonBlockingLockExclusive)
-    }
-
-    /// The right to build an image, once nobody else has it.
-    pub(super) fn lock(&self, key: &str) -> Result<BuildLock, ImageError> {
-        loop {
-            if let Some(lock) = self.lock_with(key, FlockOperation::LockExclusive)? {
-                return Ok(lock);
-            }
-        }
-    }
-
-    fn lock_with(
-        &self,
-        key: &str,
-        operation: FlockOperation,
-    ) -> Result<Option<BuildLock>, ImageError> {
         let path = self.root.join("locks").join(key);
         loop {
             let mut options = File::options();
@@ -106,7 +93,7 @@ impl Cache {
                 .mode(0o600)
                 .open(&path);
             let file = file.map_err(failed("open", &path))?;
-            match flock_retrying(&file, operation) {
+            match flock_retrying(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(error) => return Err(failed("lock", &path)(error.into())),
@@ -115,6 +102,24 @@ impl Cache {
             if is_at(&file, &path) {
                 return Ok(Some(BuildLock { path, _file: file }));
             }
+        }
+    }
+
+    /// The right to build an image, once nobody else has it; `None` when called off before.
+    pub(super) fn lock(
+        &self,
+        key: &str,
+        called_off: &dyn Fn() -> bool,
+    ) -> Result<Option<BuildLock>, ImageError> {
+        loop {
+            if let Some(lock) = self.try_lock(key)? {
+                return Ok(Some(lock));
+            }
+            if called_off() {
+                return Ok(None);
+            }
+            // A lock that is waited for in the kernel cannot be called off from another thread.
+            thread::sleep(LOOK_EVERY);
         }
     }
 
@@ -190,6 +195,18 @@ impl Cache {
                     tracing::warn!("cannot remove what a crashed build left in {path:?}: {error}");
                 }
                 _ => {}
+            }
+        }
+        self.remove_lock_files()
+    }
+
+    /// Of builders that were killed: whoever holds such a lock may remove its file, as [`BuildLock`] does.
+    fn remove_lock_files(&self) -> Result<(), ImageError> {
+        let dir = self.root.join("locks");
+        for found in fs::read_dir(&dir).map_err(failed("list", &dir))? {
+            let name = found.map_err(failed("list", &dir))?.file_name();
+            if let Some(key) = name.to_str() {
+                drop(self.try_lock(key)?);
             }
         }
         Ok(())

@@ -183,7 +183,8 @@ impl Store {
             done: 0,
             total: 0,
         });
-        self.cache.lock(key)
+        let lock = self.cache.lock(key, &|| observer.cancelled())?;
+        lock.ok_or(ImageError::Cancelled)
     }
 
     fn build_layers(
@@ -222,7 +223,7 @@ impl Store {
         let bytes = budget.file_bytes_used();
         self.enough_space(bytes)?;
         proceed(observer, bytes)?;
-        let (file, size_bytes) = erofs::make(staging.path(), Path::new(TREE_NAME))?;
+        let (file, size_bytes) = erofs::make(staging.path(), Path::new(TREE_NAME), observer)?;
         Ok((
             file,
             Info {
@@ -250,7 +251,7 @@ impl Store {
             source,
         })?;
         let accounts = accounts::read(&dir)?;
-        let (file, size_bytes) = erofs::make(staging.path(), path)?;
+        let (file, size_bytes) = erofs::make(staging.path(), path, observer)?;
         let after = scan(path, self.limits).map_err(failed)?;
         if after.key != before.key {
             return Err(failed(RootFsError::Changed));

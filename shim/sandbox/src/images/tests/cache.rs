@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
-use super::super::{CacheUse, Limits, Observer, Progress, Stage, Store};
+use super::super::{CacheUse, ImageError, Limits, Observer, Progress, Stage, Store};
 use super::fixture::{Bench, Layer, Packing};
 
 #[test]
@@ -131,6 +131,39 @@ fn builder_stops_at_a_stage_and_waits_to_be_killed() {
     let _ = store.resolve(layout.to_str().unwrap(), &mut StopAt(stage));
 }
 
+/// Calls the work off as soon as it hears of a stage.
+struct CallOffAt(Stage, bool);
+
+impl Observer for CallOffAt {
+    fn progress(&mut self, progress: Progress) {
+        self.1 |= progress.stage == self.0;
+    }
+
+    fn cancelled(&self) -> bool {
+        self.1
+    }
+}
+
+#[test]
+fn waiting_for_somebody_elses_build_can_be_called_off() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(Layer::new().file("a", b"a").bytes(), Packing::Plain)]);
+    let key = bench
+        .store
+        .resolve(layout.reference(), &mut ())
+        .unwrap()
+        .key;
+    fs::remove_dir_all(bench.path("cache/v1").join(&key)).unwrap();
+    let other = fs::File::create(bench.path("cache/locks").join(&key)).unwrap();
+    rustix::fs::flock(&other, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut observer = CallOffAt(Stage::Waiting, false);
+    let error = bench
+        .store
+        .resolve(layout.reference(), &mut observer)
+        .unwrap_err();
+    assert!(matches!(error, ImageError::Cancelled), "{error:?}");
+}
+
 #[test]
 fn killed_builds_leave_nothing() {
     for stage in ["unpacking", "building"] {
@@ -156,6 +189,8 @@ fn killed_builds_leave_nothing() {
         );
         let store = Store::open(&bench.path("cache"), Limits::default()).unwrap();
         assert_eq!(fs::read_dir(&staging).unwrap().count(), 0, "{stage}");
+        let locks = bench.path("cache/locks");
+        assert_eq!(fs::read_dir(locks).unwrap().count(), 0, "{stage}");
         let image = store.resolve(layout.reference(), &mut ()).unwrap();
         assert_eq!(image.cache, CacheUse::Built, "{stage}");
         assert_eq!(

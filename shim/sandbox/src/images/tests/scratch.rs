@@ -91,3 +91,16 @@ fn writes_to_a_scratch_disk_do_not_reach_the_template() {
         "the second disk differs"
     );
 }
+
+#[test]
+fn draft_of_a_killed_maker_goes_and_of_a_living_one_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let templates = dir.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    let (dead, alive) = (templates.join("draft-dead"), templates.join("draft-alive"));
+    fs::write(&dead, b"half").unwrap();
+    let maker = fs::File::create(&alive).unwrap();
+    rustix::fs::flock(&maker, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    scratch::create(&templates, &dir.path().join("disk"), scratch::MIN_BYTES).unwrap();
+    assert!(!dead.exists() && alive.exists());
+}

@@ -7,10 +7,14 @@ use std::fs::{File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ChildStderr, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use super::super::cache::{IMAGE_NAME, failed};
 use super::super::error::ImageError;
+use super::super::types::Observer;
 use super::command::tool;
 
 /// `build_time` and `build_time_nsec` of the superblock (EROFS on-disk format): the only trace of when it was made.
@@ -19,11 +23,21 @@ const BUILD_TIME_BYTES: usize = 12;
 const BLOCK_BYTES: u64 = 4096;
 const UUID: &str = "00000000-0000-0000-0000-000000000000";
 /// As much of the tool's messages as is read.
-const MAX_MESSAGE_BYTES: u64 = 64 << 10;
+const MAX_MESSAGE_BYTES: usize = 64 << 10;
+/// How often it is looked whether the work was called off.
+const LOOK_EVERY: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
 
 /// Makes `IMAGE_NAME` in `work` from `tree` (absolute, or relative to `work`) and gives it open read-only with its size.
-pub(in super::super) fn make(work: &Path, tree: &Path) -> Result<(File, u64), ImageError> {
-    run(work, tree)?;
+/// The observer may call it off at any time.
+pub(in super::super) fn make(
+    work: &Path,
+    tree: &Path,
+    observer: &dyn Observer,
+) -> Result<(File, u64), ImageError> {
+    run(work, tree, observer)?;
     let path = work.join(IMAGE_NAME);
     let image = File::options()
         .read(true)
@@ -43,7 +57,7 @@ pub(in super::super) fn make(work: &Path, tree: &Path) -> Result<(File, u64), Im
     Ok((File::open(&path).map_err(failed("open", &path))?, padded))
 }
 
-fn run(work: &Path, tree: &Path) -> Result<(), ImageError> {
+fn run(work: &Path, tree: &Path, observer: &dyn Observer) -> Result<(), ImageError> {
     let child = tool("mkfs.erofs")
         .args([
             "--quiet",
@@ -68,15 +82,15 @@ fn run(work: &Path, tree: &Path) -> Result<(), ImageError> {
         }
         Err(error) => return Err(ImageError::Mkfs(format!("cannot be run: {error}"))),
     };
-    let mut message = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        let mut stderr = stderr.take(MAX_MESSAGE_BYTES);
-        let read = stderr.read_to_end(&mut message);
-        // The rest is thrown away, but read: a full pipe would stop the tool.
-        let rest = read.and_then(|_| io::copy(&mut stderr.into_inner(), &mut io::sink()));
-        rest.map_err(|error| ImageError::Mkfs(format!("cannot be heard: {error}")))?;
+    let heard = child
+        .stderr
+        .take()
+        .map_or_else(|| Ok(Vec::new()), |stderr| listen(stderr, observer));
+    if heard.is_err() {
+        child.kill().ok();
     }
     let status = child.wait();
+    let message = heard?;
     let status = status.map_err(|error| ImageError::Mkfs(format!("is lost: {error}")))?;
     if status.success() {
         return Ok(());
@@ -88,4 +102,29 @@ fn run(work: &Path, tree: &Path) -> Result<(), ImageError> {
         .find(|line| !line.is_empty())
         .unwrap_or("no message");
     Err(ImageError::Mkfs(format!("failed ({status}): {line}")))
+}
+
+/// The tool's messages, until it closes them: at its end.
+fn listen(mut stderr: ChildStderr, observer: &dyn Observer) -> Result<Vec<u8>, ImageError> {
+    let lost = |error: io::Error| ImageError::Mkfs(format!("cannot be heard: {error}"));
+    let mut message = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        if observer.cancelled() {
+            return Err(ImageError::Cancelled);
+        }
+        let mut ready = [PollFd::new(&stderr, PollFlags::IN)];
+        match retry_on_intr(|| poll(&mut ready, Some(&LOOK_EVERY))) {
+            Ok(0) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(lost(error.into())),
+        }
+        let count = stderr.read(&mut chunk).map_err(lost)?;
+        if count == 0 {
+            return Ok(message);
+        }
+        // The rest is thrown away, but read: a full pipe would stop the tool.
+        let room = MAX_MESSAGE_BYTES.saturating_sub(message.len()).min(count);
+        message.extend_from_slice(chunk.get(..room).unwrap_or_default());
+    }
 }

@@ -10,8 +10,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::fs::{SeekFrom, copy_file_range, seek};
-use rustix::io::Errno;
+use rustix::fs::{FlockOperation, SeekFrom, copy_file_range, flock, seek};
+use rustix::io::{Errno, retry_on_intr};
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::command::tool;
@@ -23,6 +24,8 @@ pub const MAX_BYTES: u64 = 16 << 40;
 const BLOCK_BYTES: u64 = 4096;
 /// Changes with the options below: templates of other versions are not used.
 const VERSION: u32 = 2;
+/// Beginning of the name of a template that is being made.
+const DRAFT: &str = "draft-";
 const UUID: &str = "5d6e4b0e-6873-4b6b-8f5c-736372617463";
 /// Every feature by name, so that the distribution's mke2fs.conf has no say.
 const FEATURES: &str = "none,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,64bit";
@@ -87,9 +90,9 @@ fn template(dir: &Path, size: u64) -> Result<File, ScratchError> {
         Ok(file) if file.metadata().is_ok_and(|about| about.size() == size) => return Ok(file),
         _ => {}
     }
+    remove_drafts(dir)?;
     // Whoever is first wins: all make the same bytes, and a rename replaces whole files.
-    let draft = tempfile::Builder::new().prefix("draft-").tempfile_in(dir);
-    let draft = draft.map_err(failed("make a file in", dir))?;
+    let draft = draft(dir)?;
     draft
         .as_file()
         .set_len(size)
@@ -101,6 +104,38 @@ fn template(dir: &Path, size: u64) -> Result<File, ScratchError> {
     file.set_permissions(Permissions::from_mode(0o400))
         .map_err(failed("protect", &path))?;
     File::open(&path).map_err(failed("open", &path))
+}
+
+/// A file that is locked as long as its maker lives.
+fn draft(dir: &Path) -> Result<NamedTempFile, ScratchError> {
+    loop {
+        let draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir);
+        let draft = draft.map_err(failed("make a file in", dir))?;
+        let locked = retry_on_intr(|| flock(draft.as_file(), FlockOperation::LockExclusive));
+        locked.map_err(|error| failed("lock", draft.path())(error.into()))?;
+        // Somebody who removes drafts may have been faster than the lock.
+        if draft.path().exists() {
+            return Ok(draft);
+        }
+    }
+}
+
+/// Removes what makers left that were killed.
+fn remove_drafts(dir: &Path) -> Result<(), ScratchError> {
+    for found in fs::read_dir(dir).map_err(failed("list", dir))? {
+        let path = found.map_err(failed("list", dir))?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if !name.starts_with(DRAFT.as_bytes()) {
+            continue;
+        }
+        let free = File::open(&path)
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
+        if free {
+            // Already gone: another one removes them too.
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
 }
 
 fn format(path: &Path) -> Result<(), ScratchError> {
