@@ -3,6 +3,7 @@
 use std::{
     env,
     path::Path,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,7 +29,7 @@ use crate::{
     progress::{ImageProgress, show_boot},
     report::{self, Ran, VmmCost},
     run::{container::Container, options::options},
-    signals::{self, Signals},
+    signals::{self, Signals, Wish},
 };
 
 mod container;
@@ -69,7 +70,10 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
         env::var(name).ok()
     })?;
     let (vmm, state_dir) = (artefacts.vmm(), settings.state_dir.clone());
-    let host = spawn_blocking(move || host_kvm(&vmm, &state_dir)).await??;
+    let host = tokio::select! {
+        host = spawn_blocking(move || host_kvm(&vmm, &state_dir)) => host??,
+        signal = signals.next_end() => return Ok(signals::exit_code(signal)),
+    };
     let kernel = kernel(args, settings, &artefacts, host.kind)?;
     timeline.mark("host measured", 0);
     let serial = image.serial();
@@ -179,9 +183,24 @@ async fn in_pod(pod: &Pod, container: NewContainer, signals: &mut Signals) -> Re
         Step::Done(Err(error)) => return refused(error, kernel_release),
         Step::Ended(signal) => return Ok(ended(signal, kernel_release)),
     };
-    match container.start(streams).await {
+    let (started, early) = {
+        let mut start = pin!(container.start(streams));
+        let mut early = Vec::new();
+        loop {
+            tokio::select! {
+                started = &mut start => break (started, early),
+                wish = signals.next() => match wish {
+                    // The command has them as soon as it runs.
+                    Wish::Forward(signal) => early.push(signal),
+                    // A start that never ends is the guest's fault, not the person's.
+                    Wish::Kill(signal) => return Ok(ended(signal, kernel_release)),
+                },
+            }
+        }
+    };
+    match started {
         Ok(running) => {
-            let ended = running.wait(signals).await?;
+            let ended = running.wait(signals, early).await?;
             Ok(Outcome {
                 code: ended.code,
                 kernel_release,

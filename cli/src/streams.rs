@@ -24,10 +24,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// How the copying of an output ended.
 #[derive(Debug)]
 pub(crate) enum OutputEnd {
-    /// Everything was copied.
+    /// Everything was copied, or nobody reads our output any more and the container has closed it.
     Complete,
-    /// Nobody reads our output any more.
-    Closed,
     /// Our output cannot be written.
     Failed(io::Error),
 }
@@ -40,7 +38,7 @@ pub(crate) struct Copied {
 }
 
 impl Copied {
-    /// Bytes written so far.
+    /// Bytes moved so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -88,6 +86,7 @@ fn pump_output(
     copied: &Copied,
 ) -> OutputEnd {
     let mut begun = Some(begun);
+    let mut unread = false;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let count = match from.read(&mut buffer) {
@@ -101,9 +100,17 @@ fn pump_output(
             begun.send(()).ok();
         }
         copied.writing.store(true, Ordering::Relaxed);
-        match write_all(to, buffer.get(..count).unwrap_or_default()) {
+        let written = match unread {
+            true => Ok(()),
+            false => write_all(to, buffer.get(..count).unwrap_or_default()),
+        };
+        match written {
             Ok(()) => {}
-            Err(Errno::PIPE) => return OutputEnd::Closed,
+            Err(Errno::PIPE) => {
+                // The container's turn: the agent closes the pipe that it writes into, and it gets SIGPIPE.
+                from.shutdown(Shutdown::Write).ok();
+                unread = true;
+            }
             Err(error) => return OutputEnd::Failed(error.into()),
         }
         copied.writing.store(false, Ordering::Relaxed);

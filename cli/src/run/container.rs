@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use husk_sandbox::{
     agent::{NewContainer, ProcessId, Reach, StreamKind, Streams},
     pod::{MachineEnd, Pod, PodError, ProcessExit},
@@ -19,7 +19,7 @@ use tokio::{sync::oneshot, time::interval};
 
 use crate::{
     report,
-    signals::{self, Signals, Wish},
+    signals::{Signals, Wish},
     streams::{Output, OutputEnd, copy_input, copy_output},
 };
 
@@ -28,6 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long the rest of the output may not move although our own reader waits for it: a guest that holds it back.
 const STUCK: Duration = Duration::from_secs(120);
+
+const UNWRITABLE: &str = "cannot write the container's output";
 
 /// A container whose init waits.
 pub(super) struct Container<'a> {
@@ -108,8 +110,8 @@ fn stream_error(error: io::Error) -> PodError {
 }
 
 impl Running<'_> {
-    /// Waits for the end of the command and of its output; signals are passed on meanwhile.
-    pub(super) async fn wait(self, signals: &mut Signals) -> Result<Ended> {
+    /// Waits for the end of the command and of its output; signals are passed on meanwhile, those that came early first.
+    pub(super) async fn wait(self, signals: &mut Signals, early: Vec<Signal>) -> Result<Ended> {
         let Self {
             pod,
             process,
@@ -119,21 +121,20 @@ impl Running<'_> {
         let exit = pod.wait(&process);
         let mut exit = std::pin::pin!(exit);
         let mut killed = false;
+        for signal in early {
+            obey(pod, &process, Wish::Forward(signal)).await;
+        }
         let exit: ProcessExit = loop {
             tokio::select! {
                 exit = &mut exit => break exit?,
                 wish = signals.next() => killed |= obey(pod, &process, wish).await,
-                end = copying.failed() => return copying.give_up(end),
+                error = copying.failed() => return Err(error).context(UNWRITABLE),
             }
         };
         if exit.machine.is_none() {
             pod.mark("exit").await;
             tokio::select! {
-                ended = copying.complete() => {
-                    if let Some(end) = ended.context("the rest of the output")? {
-                        return copying.give_up(end);
-                    }
-                }
+                ended = copying.complete() => ended?,
                 _ = signals.next_end() => {}
             }
         }
@@ -188,18 +189,18 @@ impl Copying {
     }
 
     /// Comes when an output fails; an output that is complete is no news.
-    async fn failed(&mut self) -> OutputEnd {
+    async fn failed(&mut self) -> io::Error {
         loop {
             match self.next_end().await {
                 Some(OutputEnd::Complete) => {}
-                Some(end) => return end,
+                Some(OutputEnd::Failed(error)) => return error,
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// Waits until everything is copied; gives what failed.
-    async fn complete(&mut self) -> Result<Option<OutputEnd>> {
+    /// Waits until everything is copied.
+    async fn complete(&mut self) -> Result<()> {
         let mut look = interval(LOOK_EVERY);
         let (mut moved, mut since) = (0, Instant::now());
         loop {
@@ -207,7 +208,8 @@ impl Copying {
                 biased;
                 end = self.next_end() => match end {
                     Some(OutputEnd::Complete) => {}
-                    other => return Ok(other),
+                    Some(OutputEnd::Failed(error)) => return Err(error).context(UNWRITABLE),
+                    None => return Ok(()),
                 },
                 _ = look.tick() => {
                     let bytes: u64 = self.outputs.iter().map(|o| o.copied.bytes()).sum();
@@ -216,7 +218,8 @@ impl Copying {
                         (moved, since) = (bytes, Instant::now());
                     }
                     if since.elapsed() > STUCK {
-                        anyhow::bail!("the guest holds it back for {} s", STUCK.as_secs());
+                        let seconds = STUCK.as_secs();
+                        bail!("the rest of the output: the guest holds it back for {seconds} s");
                     }
                 }
             }
@@ -236,16 +239,5 @@ impl Copying {
         };
         self.outputs.remove(index);
         Some(end.unwrap_or(OutputEnd::Complete))
-    }
-
-    /// Nobody reads what the container writes: it ends, as a process would that writes into a closed pipe.
-    fn give_up(&self, end: OutputEnd) -> Result<Ended> {
-        match end {
-            OutputEnd::Failed(error) => Err(error).context("cannot write the container's output"),
-            OutputEnd::Closed | OutputEnd::Complete => Ok(Ended {
-                code: signals::exit_code(Signal::PIPE),
-                lost: None,
-            }),
-        }
     }
 }

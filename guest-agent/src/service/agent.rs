@@ -169,7 +169,7 @@ impl AgentCalls for AgentService {
             .process(key(&request.container_id, &request.exec_id))
             .map_err(|error| status(&error))?;
         if let Some(stdin) = &process.stdin {
-            stdin.close().await;
+            stdin.close();
         }
         Ok(CloseStdinResponse::default())
     }

@@ -40,6 +40,16 @@ impl Conn {
             .await
     }
 
+    /// Reads what is there; an error when there is nothing.
+    pub(crate) fn receive_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(self.socket.get_ref().as_fd(), buffer)
+    }
+
+    /// After the end of what the peer sends: whether it can still receive. An empty send succeeds as long as it can.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        send(self.socket.get_ref(), &[], SendFlags::NOSIGNAL).is_ok()
+    }
+
     /// Tells the peer that nothing more will be sent.
     pub(crate) fn finish_sending(&self) -> io::Result<()> {
         Ok(shutdown(self.socket.get_ref(), Shutdown::Write)?)

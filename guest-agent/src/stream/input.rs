@@ -3,12 +3,8 @@
 //! The host half-closes to end the input, and keeps the connection until the agent closes it; a connection that is
 //! closed whole or reset means that the host was lost: the input stays open, and a new connection may go on.
 
-use std::{
-    io,
-    os::fd::{AsFd, OwnedFd},
-};
+use std::{io, os::fd::OwnedFd};
 
-use rustix::net::{SendFlags, send};
 use tokio::{
     io::AsyncWriteExt,
     net::unix::pipe::Sender,
@@ -65,10 +61,14 @@ impl Input {
         }
     }
 
-    /// Closes the input once what has arrived for it is written.
-    pub(crate) async fn close(&self) {
+    /// Closes the input once what has arrived for it is written. Does not wait for that: a process that never reads
+    /// would make the caller wait for ever.
+    pub(crate) fn close(&self) {
         self.closing.send_replace(true);
-        *self.pipe.lock().await = None;
+        // A pump that holds it sees the wish.
+        if let Ok(mut pipe) = self.pipe.try_lock() {
+            *pipe = None;
+        }
     }
 
     /// Lets every connection go: the process is forgotten.
@@ -85,10 +85,14 @@ impl Input {
                 biased;
                 _ = newer.wait_for(|newest| *newest > own) => return Stopped::HostLost,
                 received = conn.receive(&mut buffer) => received,
-                _ = closing.wait_for(|closing| *closing) => return Stopped::Finished,
+                // What has arrived may not have been told yet: asked, not waited for.
+                _ = closing.wait_for(|closing| *closing) => match conn.receive_now(&mut buffer) {
+                    Ok(count @ 1..) => Ok(count),
+                    _ => return Stopped::Finished,
+                },
             };
             match received {
-                Ok(0) if is_half_closed(conn) => return Stopped::Finished,
+                Ok(0) if conn.is_half_closed() => return Stopped::Finished,
                 Ok(0) | Err(_) => return Stopped::HostLost,
                 Ok(count) => {
                     if writer.write_all(&buffer[..count]).await.is_err() {
@@ -98,11 +102,6 @@ impl Input {
             }
         }
     }
-}
-
-/// After the end of what the peer sends: an empty send still succeeds while the peer can receive.
-fn is_half_closed(conn: &Conn) -> bool {
-    send(conn.socket().get_ref().as_fd(), &[], SendFlags::NOSIGNAL).is_ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 //! Nothing is kept in the agent: bytes stay in the pipe until a connection takes them, so a writer that nobody reads
 //! from waits, and what was written before the process ended is still there for a later connection. `splice` hands the
 //! pipe's pages to the socket without a copy through this process.
+//!
+//! The host says nothing on an output. Its half-close says that nobody will ever read the rest: the pipe is closed, and
+//! who writes into it gets SIGPIPE, as without a machine in between. A connection that is closed whole or reset means
+//! that the host was lost.
 
 use std::{
     io,
@@ -28,7 +32,8 @@ const SPLICE_BYTES: usize = 256 * 1024;
 /// The agent's end of an output pipe.
 #[derive(Debug)]
 pub(crate) struct Output {
-    pipe: Mutex<AsyncFd<OwnedFd>>,
+    /// None once nobody will read it.
+    pipe: Mutex<Option<AsyncFd<OwnedFd>>>,
     /// Counts connections: the newest one has the stream.
     newest: counter::Sender<u64>,
 }
@@ -40,6 +45,8 @@ enum Stopped {
     EndOfOutput,
     /// The connection is dead; what is in the pipe stays there.
     HostLost,
+    /// The host says that nobody will read the rest.
+    Abandoned,
 }
 
 impl Output {
@@ -47,7 +54,7 @@ impl Output {
     pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         Ok(Self {
-            pipe: Mutex::new(watch(pipe, Interest::READABLE)?),
+            pipe: Mutex::new(Some(watch(pipe, Interest::READABLE)?)),
             newest: counter::Sender::new(0),
         })
     }
@@ -61,13 +68,20 @@ impl Output {
         });
         let mut newer = self.newest.subscribe();
         let stopped = tokio::select! {
+            biased;
             _ = newer.wait_for(|newest| *newest > own) => return,
             stopped = self.pump(conn) => stopped,
+            stopped = farewell(conn) => stopped,
         };
-        if stopped == Stopped::EndOfOutput && conn.finish_sending().is_ok() {
-            // The host closes when it has read everything; its own half-close may have come long before.
-            let mut nothing = [0; 64];
-            while conn.receive(&mut nothing).await.is_ok_and(|read| read > 0) {}
+        match stopped {
+            Stopped::EndOfOutput => {
+                if conn.finish_sending().is_ok() {
+                    // The host closes when it has read everything.
+                    farewell(conn).await;
+                }
+            }
+            Stopped::Abandoned => *self.pipe.lock().await = None,
+            Stopped::HostLost => {}
         }
     }
 
@@ -78,6 +92,9 @@ impl Output {
 
     async fn pump(&self, conn: &Conn) -> Stopped {
         let pipe = self.pipe.lock().await;
+        let Some(pipe) = pipe.as_ref() else {
+            return Stopped::EndOfOutput;
+        };
         loop {
             let Ok(mut readable) = pipe.readable().await else {
                 return Stopped::HostLost;
@@ -99,6 +116,18 @@ impl Output {
             } else if !is_writable(socket) {
                 writable.clear_ready();
             }
+        }
+    }
+}
+
+/// Waits until the host half-closes or is gone.
+async fn farewell(conn: &Conn) -> Stopped {
+    let mut nothing = [0; 64];
+    loop {
+        match conn.receive(&mut nothing).await {
+            Ok(0) if conn.is_half_closed() => return Stopped::Abandoned,
+            Ok(0) | Err(_) => return Stopped::HostLost,
+            Ok(_) => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of input on its way, with a socket pair for the host's connection.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
     sync::Arc,
 };
@@ -73,7 +73,7 @@ async fn close_writes_what_has_arrived_first() {
     host.write_all(b"arrived").await.unwrap();
     let served = serve(&input, conn);
     tokio::task::yield_now().await;
-    input.close().await;
+    input.close();
     assert_eq!(read_to_end(reader).await.unwrap(), b"arrived");
     served.await.unwrap();
 }
@@ -81,6 +81,26 @@ async fn close_writes_what_has_arrived_first() {
 #[tokio::test]
 async fn close_without_connection_ends_the_input() {
     let (input, reader) = input();
-    input.close().await;
+    input.close();
     assert_eq!(read_to_end(reader).await.unwrap(), b"");
+}
+
+/// More has arrived than the pipe holds: all of it is written when the process reads at last.
+#[tokio::test]
+async fn close_does_not_wait_for_a_process_that_reads_nothing_yet() {
+    let (input, reader) = input();
+    let (agent, mut host) = StdStream::pair().unwrap();
+    agent.set_nonblocking(true).unwrap();
+    host.set_nonblocking(true).unwrap();
+    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
+    let mut arrived = 0;
+    while let Ok(count) = host.write(&[7; 4096]) {
+        arrived += count;
+    }
+    assert!(arrived > 64 << 10);
+    let served = serve(&input, conn);
+    tokio::task::yield_now().await;
+    input.close();
+    assert!(read_to_end(reader).await.unwrap() == vec![7; arrived]);
+    served.await.unwrap();
 }

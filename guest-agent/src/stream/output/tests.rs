@@ -80,6 +80,40 @@ async fn what_a_lost_host_has_not_taken_stays_for_the_next() {
 }
 
 #[tokio::test]
+async fn output_that_nobody_will_read_breaks_the_writers_pipe() {
+    let (output, mut writer) = output();
+    let (conn, mut host) = connection();
+    let served = serve(&output, conn);
+    writer.write_all(b"1").unwrap();
+    assert_eq!(host.read_u8().await.unwrap(), b'1');
+    host.shutdown().await.unwrap();
+    served.await.unwrap();
+    let error = writer.write_all(b"2").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    assert_eq!(host.read(&mut [0; 1]).await.unwrap(), 0);
+    // Who opens it again finds its end.
+    let (conn, mut host) = connection();
+    let served = serve(&output, conn);
+    assert_eq!(host.read(&mut [0; 1]).await.unwrap(), 0);
+    drop(host);
+    served.await.unwrap();
+}
+
+/// A writer that waits because the host takes nothing more is woken too.
+#[tokio::test]
+async fn writer_that_waits_learns_that_nobody_will_read() {
+    let (output, mut writer) = output();
+    let (conn, mut host) = connection();
+    let served = serve(&output, conn);
+    let writing = tokio::task::spawn_blocking(move || writer.write_all(&vec![0; 8 << 20]));
+    assert_eq!(host.read_u8().await.unwrap(), 0);
+    host.shutdown().await.unwrap();
+    let error = writing.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    served.await.unwrap();
+}
+
+#[tokio::test]
 async fn newer_connection_takes_the_stream_over() {
     let (output, mut writer) = output();
     let (first, mut old_host) = connection();
