@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use husk_sandbox::{
     agent::{NewContainer, ProcessId, Shared, StreamKind, Streams},
     artefacts::{Artefacts, FlavourChoice},
@@ -76,7 +76,7 @@ impl Guest {
             dirs: Dirs { run, state },
             uid_base: 0x7000_0000,
             vmm: artefacts.vmm(),
-            kernel: artefacts.kernel(FlavourChoice::Auto.resolve(host.kind))?,
+            kernel: artefacts.kernel(flavour()?.resolve(host.kind))?,
             initramfs: artefacts.initramfs()?,
             host,
             shape,
@@ -221,6 +221,16 @@ async fn read_all(mut stream: tokio::net::UnixStream) -> Result<Vec<u8>, PodErro
     // A stream that breaks shows as missing bytes, which is what the checks look at.
     stream.read_to_end(&mut bytes).await.ok();
     Ok(bytes)
+}
+
+/// The kernel's flavour: `HUSK_TEST_FLAVOUR` names another one than the host's.
+fn flavour() -> Result<FlavourChoice> {
+    match std::env::var("HUSK_TEST_FLAVOUR") {
+        Ok(name) => name
+            .parse()
+            .map_err(|error| anyhow!("HUSK_TEST_FLAVOUR {name:?}: {error}")),
+        Err(_) => Ok(FlavourChoice::Auto),
+    }
 }
 
 /// oci-spec's default container with these arguments, in a read-write root.

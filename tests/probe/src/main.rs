@@ -3,12 +3,13 @@
 
 #![forbid(unsafe_code)]
 
+mod memory;
 mod pattern;
 mod vsock_reach;
 
 use std::{env, io, process::ExitCode};
 
-const USAGE: &str = "usage: probe pattern BYTES | check-pattern | vsock";
+const USAGE: &str = "usage: probe pattern BYTES | check-pattern | memory MIB | vsock";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -19,6 +20,10 @@ fn main() -> ExitCode {
             .map_err(|cause| io::Error::other(format!("byte count {bytes}: {cause}")))
             .and_then(|bytes| pattern::write(&mut io::stdout().lock(), bytes)),
         ["check-pattern"] => pattern::check(&mut io::stdin().lock()).map(|n| println!("{n}")),
+        ["memory", mib] => mib
+            .parse()
+            .map_err(|cause| io::Error::other(format!("size {mib}: {cause}")))
+            .and_then(memory::hold_then_free),
         ["vsock"] => {
             vsock_reach::report();
             Ok(())

@@ -37,7 +37,7 @@ pub(super) fn control_socket(guest: &Guest) {
     assert_eq!(guest.sh("echo on").unwrap().text(), "on\n");
 }
 
-fn vmm_pid(guest: &Guest) -> u32 {
+pub(crate) fn vmm_pid(guest: &Guest) -> u32 {
     let record = fs::read_to_string(guest.run_dir().join("record.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
     let pid = record
@@ -85,7 +85,7 @@ pub(super) fn vmm_process(guest: &Guest) {
 }
 
 /// Every capability and no seccomp: the strongest container there is.
-fn all_powers(spec: &mut Spec) {
+pub(crate) fn all_powers(spec: &mut Spec) {
     let all: Capabilities = (0..=40).filter_map(capability).collect();
     let sets = LinuxCapabilitiesBuilder::default()
         .bounding(all.clone())

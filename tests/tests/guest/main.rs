@@ -6,6 +6,7 @@
 
 mod confinement;
 mod container;
+mod memory;
 mod streams;
 
 use std::{process::ExitCode, sync::Arc};
@@ -44,6 +45,7 @@ const CHECKS: &[(&str, Check)] = &[
         confinement::control_socket,
     ),
     ("t8_container_reaches_nobody_by_vsock", confinement::vsock),
+    ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
 ];
 

@@ -1,4 +1,4 @@
-//! Devices of the Husk VMM: virtio over MMIO (block, vsock, rng) and the few legacy ports that a
+//! Devices of the Husk VMM: virtio over MMIO (balloon, block, vsock, rng) and the few legacy ports that a
 //! Linux guest needs. Knows no KVM: interrupts, memory and host files are handed in.
 //!
 //! The guest chooses every number that arrives here, so nothing in this crate may panic.
@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod balloon;
 pub mod block;
 pub mod legacy;
 pub mod rng;

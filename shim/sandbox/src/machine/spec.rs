@@ -108,6 +108,7 @@ impl MachineSpec {
                 },
             }),
             rng: true,
+            balloon: true,
             control_fd: Some(control_fd),
             jail: JailConfig { uid, gid: uid },
         };

@@ -41,6 +41,8 @@ pub struct MachineConfig {
     pub vsock: Option<VsockConfig>,
     /// Whether there is an entropy device.
     pub rng: bool,
+    /// Whether there is a balloon: memory that the guest does not use goes back to the host.
+    pub balloon: bool,
     /// Listening UNIX socket on which new control connections are accepted; `None`: only the launch socket controls.
     pub control_fd: Option<FdIndex>,
     /// What the process becomes before it reads the kernel.

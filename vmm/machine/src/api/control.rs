@@ -129,6 +129,8 @@ pub struct Metrics {
     pub setup_cpu_us: u64,
     /// Bytes of private memory of the process apart from guest memory.
     pub private_bytes: u64,
+    /// Bytes of guest memory that the guest has given back so far; a page counts each time.
+    pub returned_bytes: u64,
     /// Stages reached so far.
     pub stages: Vec<StageMark>,
 }

@@ -1,10 +1,15 @@
-//! Guest memory: anonymous, private, not reserved; split around the hole below 4 GiB where devices live.
+//! Guest memory: anonymous, private, not reserved; split around the hole below 4 GiB where devices live; given back where
+//! the guest does not use it.
 
+use std::io;
+
+use husk_devices::balloon::ReturnPages;
 use vm_memory::mmap::MmapRegionBuilder;
 use vm_memory::{GuestAddress, GuestMemoryMmap, GuestRegionMmap};
 
 use super::error::VmError;
 use crate::arch::layout;
+use crate::sys;
 
 /// The least memory that a guest kernel boots in, in MiB.
 pub const MIN_MIB: u32 = 64;
@@ -50,6 +55,26 @@ pub fn map(memory_mib: u32) -> Result<GuestMemoryMmap, VmError> {
         regions.push(region);
     }
     GuestMemoryMmap::from_regions(regions).map_err(|e| failed(e.to_string()))
+}
+
+/// Pages that the guest does not use, on their way back to the host.
+#[derive(Debug)]
+pub struct UnusedPages {
+    memory: GuestMemoryMmap,
+}
+
+impl UnusedPages {
+    /// Pages of this memory.
+    #[must_use]
+    pub fn new(memory: GuestMemoryMmap) -> Self {
+        Self { memory }
+    }
+}
+
+impl ReturnPages for UnusedPages {
+    fn return_pages(&mut self, start: GuestAddress, bytes: u64) -> io::Result<()> {
+        sys::forget(&self.memory, start, bytes)
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod vm;
 pub use bus::{Bus, PortEffect};
 pub use error::VmError;
 pub use irq::IrqLine;
+pub use memory::UnusedPages;
 pub use vcpu::VcpuEvent;
 pub use vcpus::{EventSink, Vcpus};
 pub use vm::{KvmVm, MAX_VCPUS};

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use husk_devices::balloon::BalloonDevice;
 use husk_devices::block::BlockDevice;
 use husk_devices::legacy::{ConsoleTail, PortBus, PortEvents};
 use husk_devices::rng::RngDevice;
@@ -21,7 +22,7 @@ use crate::api::config::{BootFile, VsockConfig};
 use crate::arch::layout;
 use crate::boot::{BootImage, Cmdline};
 use crate::interp;
-use crate::kvm::{Bus, KvmVm};
+use crate::kvm::{Bus, KvmVm, UnusedPages};
 use crate::process::Worker;
 use crate::process::launch::Descriptors;
 
@@ -29,16 +30,20 @@ use crate::process::launch::Descriptors;
 /// their place. ramfs: the agent keeps the pages that it was loaded into (kernel patch 0014).
 const BASE_WORDS: [&str; 3] = ["console=ttyS0", "loglevel=1", "rootfstype=ramfs"];
 
+/// The slot that holds the balloon.
+pub(super) type BalloonSlot = Arc<MmioSlot<BalloonDevice>>;
+
 /// A machine that could run.
 #[derive(Debug)]
 pub(super) struct Assembled {
     pub(super) vm: KvmVm,
     pub(super) bus: Bus,
     pub(super) blocks: Blocks,
+    pub(super) balloon: Option<BalloonSlot>,
     pub(super) console: ConsoleTail,
     /// Vsock and entropy; the control connections come to it.
     pub(super) io_worker: Worker,
-    /// Block slots: a slow disk stalls nothing else.
+    /// Block slots and the balloon: a slow disk stalls nothing else.
     pub(super) block_worker: Worker,
 }
 
@@ -49,7 +54,7 @@ pub(super) fn assemble(
     news: &Sender<News>,
 ) -> Result<Assembled, MachineError> {
     let vm = KvmVm::new(fds.kvm, &config.host, config.vcpus, config.memory_mib)?;
-    let places = places(config.slots, config.vsock.is_some(), config.rng);
+    let places = places(config);
     let kernel = boot_image(&fds.kernel, &config.kernel);
     let initramfs = boot_image(&fds.initramfs, &config.initramfs);
     vm.load(kernel, initramfs, &command_line(config, &places)?)?;
@@ -59,6 +64,7 @@ pub(super) fn assemble(
         vm,
         bus,
         blocks: Blocks::default(),
+        balloon: None,
         console,
         io_worker: worker()?,
         block_worker: worker()?,
@@ -80,6 +86,13 @@ pub(super) fn assemble(
             Device::Rng => {
                 let slot = machine.slot(place, RngDevice::default())?;
                 machine.connect(place, slot, Thread::Io)?;
+            }
+            Device::Balloon => {
+                let pages = UnusedPages::new(machine.vm.memory().clone());
+                let slot = machine.slot(place, BalloonDevice::new(Box::new(pages)))?;
+                machine.balloon = Some(Arc::clone(&slot));
+                // Memory is given back beside the disks: it takes milliseconds, and streams do not wait for it.
+                machine.connect(place, slot, Thread::Block)?;
             }
             Device::Block(class, _) => {
                 let slot = machine.slot(place, BlockDevice::new(device_class(class)))?;

@@ -109,6 +109,7 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
         vm,
         bus,
         blocks,
+        balloon,
         console,
         mut io_worker,
         block_worker,
@@ -127,6 +128,7 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
         stages: first_stages(&handle, begin_us),
         setup_cpu_us: cpu_us(),
         gauge,
+        balloon,
         guest,
     };
     tracing::debug!(cpu_us = figures.setup_cpu_us, "the guest starts");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use husk_devices::legacy::ConsoleTail;
 use husk_devices::vsock::Doorbell;
 
+use super::assemble::BalloonSlot;
 use super::blocks::Blocks;
 use super::console::LastWords;
 use super::gauge::{MemoryGauge, monotonic_us};
@@ -42,6 +43,7 @@ pub(super) struct Figures {
     pub(super) stages: Vec<StageMark>,
     pub(super) setup_cpu_us: u64,
     pub(super) gauge: Option<MemoryGauge>,
+    pub(super) balloon: Option<BalloonSlot>,
     /// Guest memory in this process.
     pub(super) guest: Vec<Range<u64>>,
 }
@@ -194,6 +196,7 @@ impl Owner {
             tracing::error!(%error, "no count of private memory");
             None
         });
+        let returned = |slot: &BalloonSlot| slot.with_device(|device| device.returned_bytes());
         Metrics {
             at_us: monotonic_us(),
             instructions: self.instructions(),
@@ -201,6 +204,7 @@ impl Owner {
             completed_instructions: self.vcpus.completed_instructions(),
             setup_cpu_us: self.figures.setup_cpu_us,
             private_bytes: private_bytes.unwrap_or(0),
+            returned_bytes: self.figures.balloon.as_ref().map_or(0, returned),
             stages: self.figures.stages.clone(),
         }
     }

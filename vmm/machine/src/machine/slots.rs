@@ -2,7 +2,8 @@
 
 use std::iter;
 
-use crate::api::config::{BlockSlots, SlotClass};
+use crate::api::MachineConfig;
+use crate::api::config::SlotClass;
 use crate::arch::layout;
 
 /// The input of the real-time clock; those below [`layout::FIRST_DEVICE_GSI`] are the PC's as well.
@@ -15,6 +16,8 @@ pub(super) enum Device {
     Vsock,
     /// Entropy.
     Rng,
+    /// Unused memory.
+    Balloon,
     /// A block slot.
     Block(SlotClass, u8),
 }
@@ -31,12 +34,17 @@ pub(super) struct Place {
 ///
 /// There are 18 lines. The first 17 devices have one each, the others share the last: the handlers of all devices on a
 /// line run at each of its interrupts, and read-only slots are filled from the first.
-pub(super) fn places(slots: BlockSlots, vsock: bool, rng: bool) -> Vec<Place> {
+pub(super) fn places(config: &MachineConfig) -> Vec<Place> {
     let block = |class, count| (0..count).map(move |slot| Device::Block(class, slot));
-    let devices = vsock
-        .then_some(Device::Vsock)
+    let single = [
+        config.vsock.is_some().then_some(Device::Vsock),
+        config.rng.then_some(Device::Rng),
+        config.balloon.then_some(Device::Balloon),
+    ];
+    let slots = config.slots;
+    let devices = single
         .into_iter()
-        .chain(rng.then_some(Device::Rng))
+        .flatten()
         .chain(block(SlotClass::Writable, slots.writable))
         .chain(block(SlotClass::ReadOnly, slots.read_only));
     let lines = (layout::FIRST_DEVICE_GSI..layout::GSI_COUNT).filter(|gsi| *gsi != CLOCK_GSI);

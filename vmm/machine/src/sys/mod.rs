@@ -3,6 +3,7 @@
 
 mod error;
 mod exchange;
+mod forget;
 mod ioctl;
 mod populate;
 mod stats;
@@ -10,6 +11,7 @@ mod xsave;
 
 pub use error::SysError;
 pub(crate) use exchange::{compare_exchange_16, halves, pair};
+pub(crate) use forget::forget;
 pub(crate) use ioctl::{InternalError, internal_error, kvm_from, set_memory, unblock_only};
 pub(crate) use populate::populate;
 pub(crate) use stats::InstructionCounter;

@@ -1,8 +1,9 @@
 //! Sizes and pieces of guest memory.
 
+use husk_devices::balloon::ReturnPages;
 use vm_memory::{Bytes, GuestAddress};
 
-use super::{MAX_MIB, map, ranges};
+use super::{MAX_MIB, UnusedPages, map, ranges};
 use crate::arch::layout;
 
 #[test]
@@ -53,4 +54,20 @@ fn both_pieces_hold_bytes_and_the_window_does_not() {
             .write_obj(1_u8, GuestAddress(layout::MMIO_START))
             .is_err()
     );
+}
+
+#[test]
+fn returned_pages_are_empty_and_their_neighbours_are_not() {
+    let memory = map(64).unwrap();
+    let page = 4096;
+    for at in 0..4 {
+        memory.write_obj(0x5a_u8, GuestAddress(at * page)).unwrap();
+    }
+    let mut pages = UnusedPages::new(memory.clone());
+    pages.return_pages(GuestAddress(page), 2 * page).unwrap();
+    let bytes = [0, 1, 2, 3].map(|at| memory.read_obj::<u8>(GuestAddress(at * page)).unwrap());
+    assert_eq!(bytes, [0x5a, 0, 0, 0x5a]);
+    let outside = GuestAddress((64 << 20) - page);
+    assert!(pages.return_pages(outside, 2 * page).is_err());
+    assert!(pages.return_pages(GuestAddress(1), page).is_err());
 }

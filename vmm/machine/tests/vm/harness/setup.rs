@@ -84,6 +84,7 @@ impl Setup {
                 },
             }),
             rng: true,
+            balloon: true,
             control_fd: Some(4),
             jail: JailConfig { uid: UID, gid: UID },
         };

@@ -51,6 +51,7 @@ fn good() -> MachineConfig {
             },
         }),
         rng: true,
+        balloon: true,
         control_fd: Some(6),
         jail: JailConfig {
             uid: 70_000,
