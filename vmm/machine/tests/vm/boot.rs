@@ -21,6 +21,9 @@ fn launch() -> Vm {
     let init = linux::Program::agent(1, 2, PORT);
     let mut setup = Setup::new(&kernel, &linux::initramfs(&init));
     setup.config.memory_mib = 256;
+    if let Ok(vcpus) = std::env::var("HUSK_TEST_VCPUS") {
+        setup.config.vcpus = vcpus.parse().unwrap();
+    }
     let slots = std::env::var("HUSK_TEST_SLOTS").unwrap_or_else(|_| "5,16".to_owned());
     let (writable, read_only) = slots.split_once(',').unwrap();
     setup.config.slots = BlockSlots {

@@ -19,6 +19,7 @@ pub struct Completer {
     memory: GuestMemoryMmap,
     layout: Layout,
     area: XsaveArea,
+    second_look: SecondLook,
 }
 
 impl Completer {
@@ -34,11 +35,13 @@ impl Completer {
             memory,
             layout: Layout::new(&features),
             area: XsaveArea::new(kvm),
+            second_look: SecondLook::default(),
         })
     }
 
     /// Complete the instruction at the vCPU's RIP, after an emulation failure: then the vCPU stands behind it, or
-    /// raises the exception that it raises.
+    /// raises the exception that it raises. Bytes that KVM should have emulated are left to it once more: see
+    /// [`SecondLook`].
     ///
     /// # Errors
     /// It is none that can be completed, or KVM refuses its result.
@@ -46,12 +49,9 @@ impl Completer {
         let regs = vcpu.get_regs().map_err(SysError::kvm("KVM_GET_REGS"))?;
         let sregs = vcpu.get_sregs().map_err(SysError::kvm("KVM_GET_SREGS"))?;
         let bytes = self.fetch(&regs, &sregs);
-        let instruction = execute::decode(&bytes, regs.rip);
-        let unknown = || InterpError::Unknown {
-            rip: regs.rip,
-            bytes: bytes.clone(),
+        let Some(instruction) = execute::decode(&bytes, regs.rip) else {
+            return self.second_look.take(regs.rip, bytes);
         };
-        let instruction = instruction.ok_or_else(unknown)?;
         let memory = self.memory.clone();
         let mut cpu = Cpu {
             regs,
@@ -61,7 +61,7 @@ impl Completer {
         };
         let linear = LinearMemory::new(&memory, &sregs, regs.rflags);
         let raised = match execute::execute(&mut cpu, &instruction) {
-            Ok(None) => return Err(unknown()),
+            Ok(None) => return self.second_look.take(regs.rip, bytes),
             Ok(Some(Outcome::Done)) => None,
             Ok(Some(Outcome::Trap(trap))) => {
                 set_regs(vcpu, &cpu.regs)?;
@@ -146,6 +146,27 @@ impl Completer {
     }
 }
 
+/// What KVM gets to see twice. A kernel patches its text behind an INT3 while another CPU runs there: by the time that
+/// the bytes are fetched here, the INT3 that KVM failed on may be gone.
+#[derive(Debug, Default)]
+struct SecondLook {
+    /// RIP and bytes of the last failure that could not be completed.
+    last: Option<(u64, Vec<u8>)>,
+}
+
+impl SecondLook {
+    /// Lets KVM try again what it was not left to try again just before.
+    fn take(&mut self, rip: u64, bytes: Vec<u8>) -> Result<(), InterpError> {
+        let failure = (rip, bytes);
+        if self.last.as_ref() == Some(&failure) {
+            let (rip, bytes) = failure;
+            return Err(InterpError::Unknown { rip, bytes });
+        }
+        self.last = Some(failure);
+        Ok(())
+    }
+}
+
 /// FSW, for the one instruction that looks at it.
 fn x87_status(vcpu: &VcpuFd, instruction: &Instruction) -> Result<u16, InterpError> {
     if instruction.mnemonic() != iced_x86::Mnemonic::Wait {
@@ -176,3 +197,7 @@ fn raise(vcpu: &VcpuFd, sregs: &kvm_sregs, exception: Exception) -> Result<(), S
     vcpu.set_vcpu_events(&events)
         .map_err(SysError::kvm("KVM_SET_VCPU_EVENTS"))
 }
+
+#[cfg(test)]
+#[path = "tests/complete.rs"]
+mod tests;

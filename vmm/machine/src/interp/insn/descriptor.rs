@@ -1,5 +1,6 @@
-//! Segment descriptors, for LSL: a kernel reads its CPU number from a segment's limit when an NMI interrupts it
-//! (Intel SDM volume 2, "LSL"; volume 3, 3.4.5).
+//! Segment descriptors, for LSL (a kernel reads its CPU number from a segment's limit when an NMI interrupts it) and
+//! VERW (by which a kernel with mitigations clears CPU buffers on its way to user code)
+//! (Intel SDM volume 2, "LSL", "VERR/VERW"; volume 3, 3.4.5).
 
 use kvm_bindings::kvm_sregs;
 
@@ -17,12 +18,37 @@ const SYSTEM_WITH_LIMIT: [u64; 3] = [2, 9, 11];
 /// Type bits of a code segment that any privilege may call.
 const CONFORMING_CODE: u64 = 0b1100;
 
+/// Type bit of a code segment, and of a data segment that may be written.
+const CODE: u64 = 1 << 3;
+const WRITABLE_DATA: u64 = 1 << 1;
+
 /// The limit in bytes of the segment that `selector` names; `None` if the CPU would not tell it.
 pub(super) fn limit(
     memory: &LinearMemory<'_>,
     sregs: &kvm_sregs,
     selector: u16,
 ) -> Result<Option<u32>, Exception> {
+    let found = find(memory, sregs, selector)?;
+    let visible = found.filter(|(descriptor, privilege)| readable(*descriptor, *privilege));
+    Ok(visible.map(|(descriptor, _)| limit_of(descriptor)))
+}
+
+/// Whether data could be written to the segment that `selector` names.
+pub(super) fn is_writable(
+    memory: &LinearMemory<'_>,
+    sregs: &kvm_sregs,
+    selector: u16,
+) -> Result<bool, Exception> {
+    let found = find(memory, sregs, selector)?;
+    Ok(found.is_some_and(|(descriptor, privilege)| writable(descriptor, privilege)))
+}
+
+/// The descriptor that `selector` names, and the privilege that asks; `None` if its table has none.
+fn find(
+    memory: &LinearMemory<'_>,
+    sregs: &kvm_sregs,
+    selector: u16,
+) -> Result<Option<(u64, u64)>, Exception> {
     if selector & !3 == 0 {
         return Ok(None);
     }
@@ -39,7 +65,7 @@ pub(super) fn limit(
     memory.read(base.wrapping_add(offset), &mut bytes)?;
     let descriptor = u64::from_le_bytes(bytes);
     let (cpl, rpl) = (u64::from(sregs.ss.dpl), u64::from(selector & 3));
-    Ok(readable(descriptor, cpl.max(rpl)).then(|| limit_of(descriptor)))
+    Ok(Some((descriptor, cpl.max(rpl))))
 }
 
 /// Whether LSL tells the limit to somebody of `privilege` (0 to 3, 0 the highest).
@@ -53,6 +79,14 @@ fn readable(descriptor: u64, privilege: u64) -> bool {
     }
     let is_conforming = !is_system && kind & CONFORMING_CODE == CONFORMING_CODE;
     is_conforming || privilege <= dpl
+}
+
+fn writable(descriptor: u64, privilege: u64) -> bool {
+    let kind = (descriptor >> 40) & 0xf;
+    let is_segment = descriptor & (1 << 44) != 0;
+    let dpl = (descriptor >> 45) & 3;
+    let is_present = descriptor & (1 << 47) != 0;
+    is_present && is_segment && kind & (CODE | WRITABLE_DATA) == WRITABLE_DATA && privilege <= dpl
 }
 
 fn limit_of(descriptor: u64) -> u32 {

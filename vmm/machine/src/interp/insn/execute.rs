@@ -70,6 +70,7 @@ pub(super) fn execute(
         Mnemonic::Clac => set_flags(cpu, ALIGNMENT_CHECK, 0),
         Mnemonic::Popcnt => popcnt(cpu, instruction)?,
         Mnemonic::Lsl => lsl(cpu, instruction)?,
+        Mnemonic::Verw => verw(cpu, instruction)?,
         Mnemonic::Cmpxchg16b => cmpxchg16b(cpu, instruction)?,
         Mnemonic::Xsave | Mnemonic::Xsave64 | Mnemonic::Xsaveopt | Mnemonic::Xsaveopt64 => {
             Outcome::Save(xsave_area(cpu, instruction)?, Form::Standard)
@@ -117,17 +118,27 @@ fn popcnt(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Excep
     Ok(set_flags(cpu, all, if source == 0 { ZERO } else { 0 }))
 }
 
-fn lsl(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Exception> {
+/// The selector in a register or in memory.
+fn selector(cpu: &Cpu<'_>, instruction: &Instruction, operand: u32) -> Result<u16, Exception> {
     let mut selector = [0; 2];
-    match instruction.op1_kind() {
-        OpKind::Register => {
-            let [low, high, ..] =
-                read_register(&cpu.regs, instruction.op1_register()).to_le_bytes();
-            selector = [low, high];
-        }
-        _ => linear(cpu).read(address(cpu, instruction, 1)?, &mut selector)?,
+    if instruction.op_kind(operand) == OpKind::Register {
+        let register = instruction.op_register(operand);
+        let [low, high, ..] = read_register(&cpu.regs, register).to_le_bytes();
+        selector = [low, high];
+    } else {
+        linear(cpu).read(address(cpu, instruction, operand)?, &mut selector)?;
     }
-    let selector = u16::from_le_bytes(selector);
+    Ok(u16::from_le_bytes(selector))
+}
+
+fn verw(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Exception> {
+    let selector = selector(cpu, instruction, 0)?;
+    let is_writable = descriptor::is_writable(&linear(cpu), cpu.sregs, selector)?;
+    Ok(set_flags(cpu, ZERO, if is_writable { ZERO } else { 0 }))
+}
+
+fn lsl(cpu: &mut Cpu<'_>, instruction: &Instruction) -> Result<Outcome, Exception> {
+    let selector = selector(cpu, instruction, 1)?;
     let Some(limit) = descriptor::limit(&linear(cpu), cpu.sregs, selector)? else {
         return Ok(set_flags(cpu, ZERO, 0));
     };

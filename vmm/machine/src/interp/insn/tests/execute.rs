@@ -124,6 +124,35 @@ fn lsl_tells_a_segments_limit_by_the_zero_flag() {
 }
 
 #[test]
+fn verw_tells_by_the_zero_flag_whether_a_segment_can_be_written() {
+    let mut guest = Guest::new();
+    guest.map(3, 0x20, PRESENT | WRITABLE);
+    let descriptors = [
+        (8, 0x00cf_9300_0000_ffff_u64, ZF), // data, writable
+        (16, 0x00cf_9100_0000_ffff, 0),     // data, read-only
+        (24, 0x00af_9b00_0000_ffff, 0),     // code
+        (32, 0x00cf_1300_0000_ffff, 0),     // not present
+        (0, 0x00cf_9300_0000_ffff, 0),      // the null selector
+    ];
+    guest.sregs.gdt.base = 0x3000;
+    guest.sregs.gdt.limit = 0x27;
+    for (selector, descriptor, zero) in descriptors {
+        let slot = GuestAddress(0x2_0000 + selector);
+        guest.memory.write_obj(descriptor, slot).unwrap();
+        let start = kvm_regs {
+            rcx: selector,
+            rflags: 2 | (ZF ^ zero),
+            ..Default::default()
+        };
+        // verw cx
+        let told = run_in(&guest, &[0x0f, 0x00, 0xe9], start, 0);
+        assert_eq!(told.outcome, Ok(Some(Outcome::Done)));
+        assert_eq!(told.regs.rflags & ZF, zero, "selector {selector}");
+        assert_eq!(told.regs.rip, RIP + 3);
+    }
+}
+
+#[test]
 fn xsave_family_names_its_area() {
     let start = kvm_regs {
         rdi: 0x3000,
