@@ -22,6 +22,8 @@ pub(crate) const KERNEL: &[&str] = &[
 ];
 /// What `husk run` needs on the host, and the program in the image that the README runs.
 pub(crate) const RUN: &[&str] = &["busybox-static", "e2fsprogs", "erofs-utils"];
+/// What the benches put Husk beside.
+pub(crate) const PEER: &[&str] = &["runc"];
 /// What compiles C for the agent's target.
 pub(crate) const AGENT: &[&str] = &["gcc", "libc6-dev", "musl-tools"];
 

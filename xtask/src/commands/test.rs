@@ -49,14 +49,16 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
             if !ready {
                 bail!("not run: what it needs was not built");
             }
-            let kernel = workspace.artefacts().join("vmlinux-lean");
+            // The other flavour, the other format and a second vCPU; what follows boots the lean vmlinux.
+            let kernel = workspace.artefacts().join("bzImage-hardened");
             let mut cargo = Command::new("cargo");
             cargo
                 .args(["test", "--package", "husk-machine", "--test", "vm"])
                 .args(["--", "--ignored", "boot::"])
                 .current_dir(&workspace.root)
                 .env("CARGO_TARGET_DIR", &workspace.target)
-                .env("HUSK_TEST_KERNEL", kernel);
+                .env("HUSK_TEST_KERNEL", kernel)
+                .env("HUSK_TEST_VCPUS", "2");
             check::run_tests(workspace, "vmm-with-kernel", &mut cargo, count)
         });
         tally.stage("end-to-end", |count| {

@@ -1,8 +1,9 @@
 //! A Linux kernel with every default slot: stages, streams, pause, drives, the end by a panic. One boot serves all.
 //!
-//! `HUSK_TEST_KERNEL` names the kernel, `HUSK_TEST_SLOTS` may give other numbers of slots ("writable,read_only") and
-//! `HUSK_TEST_NS_PER_INSTRUCTION` another speed of the host (a slow one has few timer ticks, so the figures depend less on
-//! other load): the line of figures on standard error then says what a slot costs.
+//! `HUSK_TEST_KERNEL` names the kernel; `HUSK_TEST_VCPUS` may give another number of vCPUs, `HUSK_TEST_SLOTS` other
+//! numbers of slots ("writable,read_only") and `HUSK_TEST_NS_PER_INSTRUCTION` another speed of the host (a slow one has
+//! few timer ticks, so the figures depend less on other load): the line of figures on standard error then says what a
+//! slot costs.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
