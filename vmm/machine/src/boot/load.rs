@@ -60,7 +60,7 @@ fn load_kernel(memory: &GuestMemoryMmap, image: BootImage<'_>) -> Result<Loaded,
         let parsed = elf::parse(reader.head(), size, layout::KERNEL_START).map_err(malformed)?;
         check_fits(image, parsed.end, limit)?;
         for part in &parsed.segments {
-            reader.copy(memory, part.offset, part.file_bytes, part.address)?;
+            reader.put(memory, part.offset, part.file_bytes, part.address)?;
         }
         Loaded {
             entry: parsed.entry,
@@ -70,7 +70,7 @@ fn load_kernel(memory: &GuestMemoryMmap, image: BootImage<'_>) -> Result<Loaded,
     } else if bzimage::is_bzimage(reader.head()) {
         let parsed = bzimage::parse(reader.head(), size).map_err(malformed)?;
         check_fits(image, parsed.end, limit)?;
-        reader.copy(memory, parsed.offset, size - parsed.offset, parsed.address)?;
+        reader.put(memory, parsed.offset, size - parsed.offset, parsed.address)?;
         Loaded {
             entry: parsed.entry,
             end: parsed.end,
@@ -103,7 +103,7 @@ fn load_initramfs(
             needed: kernel_end.saturating_add(size),
             available: end,
         })?;
-    reader.copy(memory, 0, size, start)?;
+    reader.put(memory, 0, size, start)?;
     reader.finish()?;
     Ok((size > 0).then(|| (low(start), low(size))))
 }

@@ -12,7 +12,7 @@ use super::image::BootImage;
 use crate::sys;
 
 /// Bytes read at once, and the longest head.
-const CHUNK_BYTES: usize = 128 << 10;
+const CHUNK_BYTES: usize = 32 << 10;
 
 /// A kernel or initramfs beyond this is a mistake, and hashing it would take minutes.
 const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -57,7 +57,7 @@ impl<'a> HashingReader<'a> {
         Ok(reader)
     }
 
-    /// The first bytes of the file: all of it or 128 KiB.
+    /// The first bytes of the file: all of it or [`CHUNK_BYTES`].
     pub(super) fn head(&self) -> &[u8] {
         &self.head
     }
@@ -66,20 +66,23 @@ impl<'a> HashingReader<'a> {
         self.size
     }
 
-    /// Put `length` bytes from `offset` of the file at `address` of guest memory. Calls go forward in the file
-    /// and do not overlap; what lies between them is hashed only.
-    pub(super) fn copy(
+    /// Put `length` bytes from `offset` of the file at `address` of guest memory: whole pages are mapped, the rest is
+    /// copied. Calls go forward in the file and do not overlap; what is not copied is hashed only.
+    pub(super) fn put(
         &mut self,
         memory: &GuestMemoryMmap,
         offset: u64,
         length: u64,
         address: u64,
     ) -> Result<(), BootError> {
-        sys::populate(memory, address, length);
+        let laid = self.lay(memory, (offset, length), address)?;
+        if laid == 0 {
+            sys::populate(memory, address, length);
+        }
         let end = offset.saturating_add(length);
-        let mut at = offset;
-        if let Some(known) = self.head_part(offset, end) {
-            write(memory, address, known)?;
+        let mut at = offset + laid;
+        if let Some(known) = self.head_part(at, end) {
+            write(memory, address + laid, known)?;
             at += known.len() as u64;
         }
         if at < end {
@@ -91,6 +94,23 @@ impl<'a> HashingReader<'a> {
             at += count as u64;
         }
         Ok(())
+    }
+
+    /// Map the whole pages of a part that begins at a page border, and hash them where they lie; how many bytes.
+    fn lay(
+        &mut self,
+        memory: &GuestMemoryMmap,
+        (offset, length): (u64, u64),
+        address: u64,
+    ) -> Result<u64, BootError> {
+        self.skip_to(offset)?;
+        let hashed = usize::try_from(self.position - offset).unwrap_or(usize::MAX);
+        let (file, hasher) = (self.image.file, &mut self.hasher);
+        let laid = sys::lay(memory, file, (offset, length), address, |pages| {
+            hasher.update(pages.get(hashed..).unwrap_or_default());
+        });
+        self.position = self.position.max(offset + laid);
+        Ok(laid)
     }
 
     /// Hash the rest and compare.

@@ -2,14 +2,10 @@
 //!
 //! Nothing here assumes a vendor: a leaf is only changed where the host has it.
 
-use kvm_bindings::{
-    CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2,
-};
-use kvm_ioctls::Kvm;
+use kvm_bindings::{CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, kvm_cpuid_entry2};
 
 use super::error::ArchError;
 use crate::api::config::KvmKind;
-use crate::sys::SysError;
 
 /// Leaf 1, ECX.
 const TSC_DEADLINE: u32 = 1 << 24;
@@ -21,11 +17,13 @@ const HTT: u32 = 1 << 28;
 /// (PV_UNHALT 7), PV_TLB_FLUSH 9, PV_SEND_IPI 11, PV_SCHED_YIELD 13, MAP_GPA_RANGE 16.
 const HYPERCALL_FEATURES: u32 = (1 << 7) | (1 << 9) | (1 << 11) | (1 << 13) | (1 << 16);
 
-/// The features of vCPU `id` of `count`.
-pub(super) fn for_vcpu(kvm: &Kvm, kind: KvmKind, id: u8, count: u8) -> Result<CpuId, ArchError> {
-    let supported = kvm
-        .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-        .map_err(SysError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
+/// The features of vCPU `id` of `count`, from what KVM supports.
+pub(super) fn for_vcpu(
+    supported: &CpuId,
+    kind: KvmKind,
+    id: u8,
+    count: u8,
+) -> Result<CpuId, ArchError> {
     let mut entries = with_topology_levels(supported.as_slice());
     for entry in &mut entries {
         fix(entry, kind, id, count);

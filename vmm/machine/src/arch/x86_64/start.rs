@@ -3,7 +3,7 @@
 //! The first vCPU starts in 64-bit mode with the low 4 GiB mapped to itself, as the Linux boot protocol wants it
 //! (Documentation/arch/x86/boot.rst, "64-bit boot protocol"); the others wait for INIT and SIPI, which KVM handles.
 
-use kvm_bindings::{Msrs, kvm_fpu, kvm_msr_entry, kvm_regs, kvm_segment};
+use kvm_bindings::{CpuId, Msrs, kvm_fpu, kvm_msr_entry, kvm_regs, kvm_segment};
 use kvm_ioctls::{Kvm, VcpuFd};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
@@ -49,18 +49,18 @@ const DELIVERY_MODE: u32 = 0x700;
 const DELIVER_EXTINT: u32 = 0x700;
 const DELIVER_NMI: u32 = 0x400;
 
-/// Features, registers that firmware would set, and interrupt pins of vCPU `id`.
+/// Features, registers that firmware would set, and interrupt pins of vCPU `id` of `count`; `supported` is what KVM does.
 ///
 /// # Errors
 /// KVM refuses a piece of state.
 pub fn prepare_vcpu(
     kvm: &Kvm,
     vcpu: &VcpuFd,
+    supported: &CpuId,
     kind: KvmKind,
-    id: u8,
-    count: u8,
+    (id, count): (u8, u8),
 ) -> Result<(), ArchError> {
-    let features = cpuid::for_vcpu(kvm, kind, id, count)?;
+    let features = cpuid::for_vcpu(supported, kind, id, count)?;
     vcpu.set_cpuid2(&features)
         .map_err(SysError::kvm("KVM_SET_CPUID2"))?;
     set_msrs(kvm, vcpu)?;

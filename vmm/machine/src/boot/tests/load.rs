@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use sha2::{Digest, Sha256};
-use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
 use super::{BootError, BootImage, load};
 use crate::arch::layout;
@@ -38,6 +38,11 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// A kernel whose bytes tell their place, with a trailer that no segment holds.
 fn kernel() -> Vec<u8> {
+    kernel_at(SEGMENT_OFFSET)
+}
+
+/// The same with its segment at another place in the file.
+fn kernel_at(offset: usize) -> Vec<u8> {
     let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
     bytes.resize(16, 0);
     bytes.extend(2_u16.to_le_bytes());
@@ -54,7 +59,7 @@ fn kernel() -> Vec<u8> {
     bytes.extend([0; 4]);
     let length = SEGMENT_BYTES as u64;
     for value in [
-        SEGMENT_OFFSET as u64,
+        offset as u64,
         0,
         SEGMENT_ADDRESS,
         length,
@@ -63,7 +68,7 @@ fn kernel() -> Vec<u8> {
     ] {
         bytes.extend(value.to_le_bytes());
     }
-    bytes.resize(SEGMENT_OFFSET, 0xee);
+    bytes.resize(offset, 0xee);
     bytes.extend((0..SEGMENT_BYTES).map(|at| (at % 251).to_le_bytes()[0]));
     bytes.extend([0x77; 1000]);
     bytes
@@ -222,4 +227,68 @@ fn initramfs_that_leaves_no_room_for_the_kernel_is_refused() {
             .starts_with("initramfs: needs guest memory"),
         "{error}"
     );
+}
+
+/// A packed kernel's segments begin at page borders: their whole pages are the file's, the end of the last is copied.
+#[test]
+fn whole_pages_are_shared_with_the_file_until_they_are_written() {
+    const INITRAMFS_BYTES: usize = 9 * 4096 + 5;
+    let memory = memory();
+    let kernel = kernel_at(4096);
+    let initramfs = vec![0x5a; INITRAMFS_BYTES];
+    let (kernel_file, initramfs_file) = (file(&kernel), file(&initramfs));
+    load_open(
+        &memory,
+        (&kernel_file, &sha256(&kernel)),
+        (&initramfs_file, &sha256(&initramfs)),
+    )
+    .unwrap();
+    let mut loaded = vec![0; SEGMENT_BYTES + 4096];
+    let start = GuestAddress(SEGMENT_ADDRESS);
+    memory.read_slice(&mut loaded, start).unwrap();
+    assert_eq!(
+        loaded[..SEGMENT_BYTES],
+        kernel[4096..4096 + SEGMENT_BYTES],
+        "the segment"
+    );
+    assert_eq!(loaded[SEGMENT_BYTES..], [0; 4096], "what follows it");
+
+    memory.write_slice(&[0xff; 5000], start).unwrap();
+    let mut unchanged = vec![0; kernel.len()];
+    kernel_file.read_exact_at(&mut unchanged, 0).unwrap();
+    assert_eq!(unchanged, kernel);
+
+    // 73 whole pages of the segment and 9 of the initramfs; the two that were written are private.
+    let pages = file_pages(&memory);
+    assert_eq!(pages, (73 - 2 + 9, 2));
+}
+
+/// Pages of files mapped into guest memory: how many are shared, how many are this process's own.
+fn file_pages(memory: &GuestMemoryMmap) -> (u64, u64) {
+    let region = memory.find_region(GuestAddress(0)).unwrap();
+    let start = region.as_ptr().addr() as u64;
+    let guest = start..start + region.len();
+    // Touch every page, so that it is counted.
+    let mut byte = [0];
+    for address in (0..MEMORY_BYTES).step_by(4096) {
+        memory.read_slice(&mut byte, GuestAddress(address)).unwrap();
+    }
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut inside, mut resident, mut own) = (false, 0, 0);
+    for line in maps.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (first, second) = (words.next().unwrap(), words.next());
+        if let Some((from, _)) = first.split_once('-') {
+            let from = u64::from_str_radix(from, 16).unwrap();
+            inside = guest.contains(&from) && line.contains('/');
+        } else if inside {
+            let kib = || second.unwrap().parse::<u64>().unwrap() / 4;
+            match first {
+                "Rss:" => resident += kib(),
+                "Anonymous:" => own += kib(),
+                _ => {}
+            }
+        }
+    }
+    (resident - own, own)
 }

@@ -2,7 +2,7 @@
 //! give the result back to KVM.
 
 use iced_x86::Instruction;
-use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_regs, kvm_sregs};
+use kvm_bindings::{CpuId, kvm_regs, kvm_sregs};
 use kvm_ioctls::{Kvm, VcpuFd};
 use vm_memory::GuestMemoryMmap;
 
@@ -23,20 +23,15 @@ pub struct Completer {
 }
 
 impl Completer {
-    /// For a vCPU of a machine with `memory`.
-    ///
-    /// # Errors
-    /// KVM does not say what it supports.
-    pub fn new(kvm: &Kvm, memory: GuestMemoryMmap) -> Result<Self, InterpError> {
-        let features: CpuId = kvm
-            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-            .map_err(SysError::kvm("KVM_GET_SUPPORTED_CPUID"))?;
-        Ok(Self {
+    /// For a vCPU of a machine with `memory`; `features` is what KVM supports.
+    #[must_use]
+    pub fn new(kvm: &Kvm, features: &CpuId, memory: GuestMemoryMmap) -> Self {
+        Self {
             memory,
-            layout: Layout::new(&features),
+            layout: Layout::new(features),
             area: XsaveArea::new(kvm),
             second_look: SecondLook::default(),
-        })
+        }
     }
 
     /// Complete the instruction at the vCPU's RIP, after an emulation failure: then the vCPU stands behind it, or
