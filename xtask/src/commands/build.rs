@@ -12,8 +12,14 @@ use crate::paths::Workspace;
 use crate::process;
 use crate::rootfs;
 
-/// The programs of the host, by package.
-const PROGRAMS: [(&str, &str); 2] = [("husk-machine", "husk-vmm"), ("husk-cli", "husk")];
+/// The program that people call, and its package.
+const CLI: (&str, &str) = ("husk-cli", "husk");
+
+/// The VMM and its package. Static: that saves a millisecond of each start, and its empty root has no libraries.
+const VMM: (&str, &str) = ("husk-machine", "husk-vmm");
+const VMM_TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Position-independent all the same.
+const VMM_FLAGS: &str = "-Ctarget-feature=+crt-static";
 
 /// Package and program of the end-to-end tests' probe.
 const PROBE: &str = "husk-probe";
@@ -30,20 +36,33 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Flavour> {
 
 /// Builds the programs of the host and puts them among the artefacts.
 pub(crate) fn programs(workspace: &Workspace) -> Result<()> {
+    release(workspace, CLI, None)?;
+    release(workspace, VMM, Some((VMM_TARGET, VMM_FLAGS)))
+}
+
+/// Builds one program, as this compiler does or for a target with its flags, and puts it among the artefacts.
+fn release(
+    workspace: &Workspace,
+    (package, program): (&str, &str),
+    special: Option<(&str, &str)>,
+) -> Result<()> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release"]);
-    for (package, _) in PROGRAMS {
-        cargo.args(["--package", package]);
-    }
-    let cargo = cargo
+    cargo
+        .args(["build", "--release", "--package", package])
+        .args(["--bin", program])
         .current_dir(&workspace.root)
         .env("CARGO_TARGET_DIR", &workspace.target);
-    process::run_step(workspace, "programs", cargo, |_| {})?;
-    for (_, program) in PROGRAMS {
-        let built = workspace.target.join("release").join(program);
-        install(&built, &workspace.artefacts(), program)?;
+    let mut built = workspace.target.clone();
+    if let Some((target, flags)) = special {
+        cargo
+            .args(["--target", target])
+            .env("CARGO_ENCODED_RUSTFLAGS", flags)
+            .env_remove("RUSTFLAGS");
+        built.push(target);
     }
-    Ok(())
+    process::run_step(workspace, program, &mut cargo, |_| {})?;
+    built.extend(["release", program]);
+    install(&built, &workspace.artefacts(), program)
 }
 
 /// Builds the program that the end-to-end tests run inside of a container.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use oci_spec::image::{Arch, Descriptor, ImageIndex, Os};
 
-use super::documents::{Ambiguity, Documents};
 use super::error::LayoutError;
+use super::source::Source;
 
 /// How deep indexes may refer to indexes.
 const MAX_INDEX_DEPTH: usize = 4;
@@ -28,10 +28,7 @@ const MANIFEST_TYPES: [&str; 2] = [
 ];
 
 /// The manifest for linux/amd64.
-pub(super) fn manifest(
-    source: &dyn Documents,
-    tag: Option<&str>,
-) -> Result<Descriptor, LayoutError> {
+pub(super) fn manifest(source: &Source, tag: Option<&str>) -> Result<Descriptor, LayoutError> {
     let index = parse(&source.index()?, "index.json")?;
     let chosen = named(index.manifests(), tag)?;
     let mut search = Search {
@@ -56,8 +53,7 @@ pub(super) fn manifest(
     let mut candidates = search.found.into_iter().filter(|(rank, _)| *rank == best);
     let first = candidates.next().map(|(_, descriptor)| descriptor);
     let first = first.ok_or_else(|| LayoutError::Platform("nothing".to_owned()))?;
-    let refused = source.ambiguity() == Ambiguity::Refused;
-    if refused && candidates.any(|(_, other)| other.digest() != first.digest()) {
+    if candidates.any(|(_, other)| other.digest() != first.digest()) {
         let problem = "it holds more than one image for linux/amd64 (name one as PATH:NAME)";
         return Err(LayoutError::Choice {
             problem: problem.to_owned(),
@@ -113,7 +109,7 @@ fn names(manifests: &[Descriptor]) -> String {
 }
 
 struct Search<'a> {
-    source: &'a dyn Documents,
+    source: &'a Source,
     /// Manifests that fit, with how well (0 is best).
     found: Vec<(usize, Descriptor)>,
     platforms: BTreeSet<String>,
