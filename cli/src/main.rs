@@ -1,12 +1,13 @@
 //! The husk command: a door. It translates what a person typed for the sandbox and what came of it for the person.
 //!
 //! `args` and `values` are the command line, `run` is `husk run` with `streams`, `signals`, `progress` and `report`
-//! beside it, `host` is `husk check` and `husk gc`.
+//! beside it, `images` finds and pulls images, `host` is `husk check` and `husk gc`.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod host;
+mod images;
 mod progress;
 mod report;
 mod run;
@@ -20,7 +21,7 @@ use anyhow::{Context, Result};
 use args::{Cli, Verb};
 use clap::Parser;
 use husk_sandbox::settings::Settings;
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tracing_subscriber::EnvFilter;
 
 /// Names the settings file when the command line does not.
@@ -66,16 +67,16 @@ fn serve(cli: Cli) -> Result<u8> {
         .or_else(|| env::var_os(CONFIG_VARIABLE).map(Into::into));
     let settings = Settings::load(named.as_deref())?;
     match cli.verb {
-        Verb::Run(args) => {
-            // One worker: the runtime only passes messages, bulk data has threads of its own.
-            let runtime = runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .context("cannot start")?;
-            runtime.block_on(run::run(&args, &settings))
-        }
+        Verb::Run(args) => runtime()?.block_on(run::run(&args, &settings)),
+        Verb::Pull(args) => runtime()?.block_on(images::pull(&args, &settings)),
         Verb::Check(args) => host::check(&args, &settings),
         Verb::Gc => host::gc(&settings),
     }
+}
+
+/// One worker: the runtime only passes messages, bulk data has threads of its own.
+fn runtime() -> Result<Runtime> {
+    let mut builder = runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).enable_all().build();
+    runtime.context("cannot start")
 }

@@ -91,6 +91,7 @@ impl Observer for ImageProgress {
 fn image_text(progress: Progress) -> String {
     let stage = match progress.stage {
         Stage::Waiting => "waiting for another husk that makes the same image",
+        Stage::Pulling => "pulling",
         Stage::Opening => "opening the archive",
         Stage::Unpacking => "unpacking",
         Stage::Building => "building the file system",

@@ -1,20 +1,11 @@
 //! `husk run`: image, machine, container, streams, exit code.
 
-use std::{
-    env,
-    path::Path,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{env, path::Path, pin::pin};
 
 use anyhow::{Context, Result, anyhow, bail};
 use husk_sandbox::{
     agent::{NewContainer, Refusal, Shared, Streams},
     artefacts::{Artefacts, FlavourChoice},
-    images::{Image, Limits, Store},
     machine::{BootArtefact, KvmKind, host_kvm},
     pod::{self, Dirs, Disk, Pod, PodError, PodName, PodSpec, SCRATCH_SERIAL, Timeline},
     settings::Settings,
@@ -26,10 +17,11 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     args::RunArgs,
-    progress::{ImageProgress, show_boot},
+    images,
+    progress::show_boot,
     report::{self, Ran, VmmCost},
     run::{container::Container, options::options},
-    signals::{self, Signals, Wish},
+    signals::{self, Signals, Step, Wish},
 };
 
 mod container;
@@ -40,12 +32,6 @@ const NOT_FOUND: u8 = 127;
 
 /// The command cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
-
-/// What came of something that a signal can call off.
-enum Step<T> {
-    Done(T),
-    Ended(Signal),
-}
 
 /// Runs a container in the foreground; gives its exit code.
 pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
@@ -60,7 +46,7 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
         None => PodName::random()?,
     };
     let artefacts = Artefacts::find(settings.artefacts.as_deref())?;
-    let image = match resolve(args, settings, &mut signals).await? {
+    let image = match images::resolve(args, settings, &mut signals).await? {
         Step::Done(image) => image,
         Step::Ended(signal) => return Ok(signals::exit_code(signal)),
     };
@@ -233,29 +219,6 @@ fn refused(error: PodError, kernel_release: String) -> Result<Outcome> {
         kernel_release,
         lost: None,
     })
-}
-
-/// The image; a signal calls it off, and it clears up before this returns.
-async fn resolve(
-    args: &RunArgs,
-    settings: &Settings,
-    signals: &mut Signals,
-) -> Result<Step<Image>> {
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let mut observer = ImageProgress::new(Arc::clone(&cancelled));
-    let (dir, reference) = (settings.image_dir.clone(), args.image.clone());
-    let mut resolving = spawn_blocking(move || {
-        Store::open(&dir, Limits::default())?.resolve(&reference, &mut observer)
-    });
-    tokio::select! {
-        image = &mut resolving => Ok(Step::Done(image??)),
-        signal = signals.next_end() => {
-            cancelled.store(true, Ordering::Relaxed);
-            // Its error says that it was called off.
-            drop(resolving.await);
-            Ok(Step::Ended(signal))
-        }
-    }
 }
 
 fn kernel(

@@ -11,6 +11,14 @@ use tokio::{
     sync::mpsc,
 };
 
+/// What came of something that a signal can call off.
+pub(crate) enum Step<T> {
+    /// It is done.
+    Done(T),
+    /// The signal came first.
+    Ended(Signal),
+}
+
 /// What is passed on. Stop and continue act on this process, as on every foreground job.
 const FORWARDED: [Signal; 7] = [
     Signal::HUP,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use husk_sandbox::spec::EnvOption;
+use husk_sandbox::{images::PullPolicy, spec::EnvOption};
 
 /// Where a timeline goes, and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub(crate) fn timeline_sink(text: &str) -> Result<TimelineSink, String> {
         other => Err(format!(
             "{other:?} is neither text nor json nor a path with a slash"
         )),
+    }
+}
+
+/// `missing`, `always` or `never`.
+pub(crate) fn pull_policy(text: &str) -> Result<PullPolicy, String> {
+    match text {
+        "missing" => Ok(PullPolicy::Missing),
+        "always" => Ok(PullPolicy::Always),
+        "never" => Ok(PullPolicy::Never),
+        other => Err(format!("{other:?} is not missing, always or never")),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - `guest`: the machine (doorbells, mounts, disks, clock, its end)
 //! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
+//! - `seccomp`: from a profile to a filter program, and into the kernel
 //! - `stream`: connections and standard streams; `service`: the ttrpc calls
 //!
 //! # Building
@@ -21,6 +22,11 @@ mod guest;
 mod helper;
 mod process;
 mod readiness;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "not on the start path yet")
+)]
+mod seccomp;
 mod service;
 mod start;
 mod stream;

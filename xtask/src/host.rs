@@ -24,6 +24,8 @@ pub(crate) const KERNEL: &[&str] = &[
 pub(crate) const RUN: &[&str] = &["busybox-static", "e2fsprogs", "erofs-utils"];
 /// What the benches put Husk beside.
 pub(crate) const PEER: &[&str] = &["runc"];
+/// What unit tests are linked with: the oracle of the agent's seccomp compiler. No product has it.
+pub(crate) const TESTS: &[&str] = &["libseccomp-dev"];
 /// What compiles C for the agent's target.
 pub(crate) const AGENT: &[&str] = &["gcc", "libc6-dev", "musl-tools"];
 

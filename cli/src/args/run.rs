@@ -1,9 +1,10 @@
 //! What `husk run` does with a container.
 
 use clap::Args;
+use husk_sandbox::images::PullPolicy;
 
 use super::ContainerArgs;
-use crate::values::{TimelineSink, timeline_sink};
+use crate::values::{TimelineSink, pull_policy, timeline_sink};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -31,7 +32,10 @@ pub(crate) struct RunArgs {
     /// Guest kernel: auto, lean, hardened, or the path of a vmlinux or bzImage
     #[arg(long, value_name = "KERNEL")]
     pub(crate) kernel: Option<String>,
-    /// OCI layout (directory or tar), root file system directory, or OCI bundle
+    /// When to ask a registry for an image that is named: missing, always or never
+    #[arg(long, value_name = "WHEN", default_value = "missing", value_parser = pull_policy)]
+    pub(crate) pull: PullPolicy,
+    /// OCI layout or docker archive, root file system directory or OCI bundle, else HOST/PATH[:TAG][@DIGEST] of a registry
     pub(crate) image: String,
     /// The command; the image's otherwise
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{CheckArgs, RunArgs};
+use super::{CheckArgs, PullArgs, RunArgs};
 
 /// Runs OCI images, each in a microVM of its own.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Run a command in a new container in a new microVM
     Run(Box<RunArgs>),
+    /// Fetch an image from a registry, or look whether the registry has a newer one
+    Pull(PullArgs),
     /// Say whether this host can run microVMs, and what to do when it cannot
     Check(CheckArgs),
     /// Remove what killed husk processes left behind

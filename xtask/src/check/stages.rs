@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::tests::{self, Count};
 use super::{layers, sizes};
+use crate::host;
 use crate::paths::Workspace;
 use crate::process;
 
@@ -103,6 +104,7 @@ pub(crate) fn without_guest(workspace: &Workspace, tally: &mut Tally) {
     });
     let but_e2e = ["--workspace", "--exclude", "husk-tests"];
     tally.stage("tests", |count| {
+        host::ensure_packages(host::TESTS)?;
         let run: &[&str] = if process::output(&mut cargo(&["nextest", "--version"])).is_ok() {
             &[
                 "nextest",

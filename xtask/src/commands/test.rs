@@ -18,7 +18,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<ExitCode> {
     let mut tally = Tally::default();
     let skip_kvm = env::var_os("HUSK_SKIP_KVM").is_some_and(|value| value == "1");
     let mut ready = tally.stage("host", |_| {
-        let wanted = [host::KERNEL, host::AGENT, host::RUN].concat();
+        let wanted = [host::KERNEL, host::AGENT, host::RUN, host::TESTS].concat();
         host::ensure_packages(&wanted)?;
         host::ensure_musl()?;
         if skip_kvm {

@@ -13,12 +13,12 @@ use super::unpack::UnpackError;
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// Nothing is there under this name.
-    #[error(
-        "image {reference:?} not found (give a path to an OCI layout, a rootfs directory or an OCI bundle)"
-    )]
+    #[error("image {reference:?} not found: {reason}")]
     NotFound {
         /// What was asked for.
         reference: String,
+        /// Why, and what could be given.
+        reason: String,
     },
     /// Something is there, and it is none of the three kinds.
     #[error("{path} is no image: {reason}")]
@@ -36,11 +36,11 @@ pub enum ImageError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The layout gives no image.
-    #[error("OCI layout {path}")]
+    /// The layout or registry gives no image.
+    #[error("{what}")]
     Layout {
-        /// Where it is.
-        path: PathBuf,
+        /// Where it is, or what it is called.
+        what: String,
         /// Why.
         source: Box<LayoutError>,
     },

@@ -19,8 +19,8 @@ pub(super) enum Kind {
     RootFs,
 }
 
-/// Where a reference leads, and the name after a colon when the whole is no path.
-pub(super) fn locate(reference: &str) -> Result<(PathBuf, Option<String>), ImageError> {
+/// Where a reference leads, and the name after a colon when the whole is no path; `None` when nothing is there.
+pub(super) fn locate(reference: &str) -> Result<Option<(PathBuf, Option<String>)>, ImageError> {
     let path = PathBuf::from(reference);
     let unreadable = |path: &Path, source| ImageError::Source {
         path: path.to_owned(),
@@ -31,7 +31,7 @@ pub(super) fn locate(reference: &str) -> Result<(PathBuf, Option<String>), Image
             .try_exists()
             .map_err(|error| unreadable(&path, error))?
     {
-        return Ok((path, None));
+        return Ok(Some((path, None)));
     }
     if let Some((front, tag)) = reference.rsplit_once(':')
         && !front.is_empty()
@@ -42,12 +42,10 @@ pub(super) fn locate(reference: &str) -> Result<(PathBuf, Option<String>), Image
             .try_exists()
             .map_err(|error| unreadable(&path, error))?
         {
-            return Ok((path, Some(tag.to_owned())));
+            return Ok(Some((path, Some(tag.to_owned()))));
         }
     }
-    Err(ImageError::NotFound {
-        reference: reference.to_owned(),
-    })
+    Ok(None)
 }
 
 /// Looks at what is there.

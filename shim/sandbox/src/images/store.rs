@@ -14,6 +14,7 @@ use super::error::ImageError;
 use super::layout::{self, OciImage, Source, open_regular};
 use super::local::{accounts, bundle};
 use super::reference::{Kind, kind, locate};
+use super::registry::{PullPolicy, RegistrySettings};
 use super::scan::{RootFsError, Scan, scan};
 use super::tools::erofs;
 use super::types::{CacheUse, Image, ImageSource, Limits, Observer, Progress, Stage};
@@ -27,8 +28,10 @@ const TREE_NAME: &str = "tree";
 /// Images on disk, made from what people name.
 #[derive(Debug)]
 pub struct Store {
-    cache: Cache,
-    limits: Limits,
+    pub(super) cache: Cache,
+    pub(super) limits: Limits,
+    pub(super) registries: RegistrySettings,
+    pub(super) policy: PullPolicy,
 }
 
 impl Store {
@@ -40,11 +43,24 @@ impl Store {
         Ok(Self {
             cache: Cache::open(dir)?,
             limits,
+            registries: RegistrySettings::default(),
+            policy: PullPolicy::default(),
         })
     }
 
+    /// Says how registries are reached, and when.
+    #[must_use]
+    pub fn with_registries(self, registries: RegistrySettings, policy: PullPolicy) -> Self {
+        Self {
+            registries,
+            policy,
+            ..self
+        }
+    }
+
     /// The image of a reference: the path of an OCI layout (directory or tar, `PATH:NAME` picks one of several images),
-    /// of a docker archive (the same), of a rootfs directory, or of an OCI bundle. Blocks for as long as the making takes.
+    /// of a docker archive (the same), of a rootfs directory, or of an OCI bundle; else the name of an image in a registry.
+    /// Blocks for as long as the making takes.
     ///
     /// # Errors
     /// Whatever is wrong with the image, the host's tools or its disk; nothing is left behind then.
@@ -53,7 +69,10 @@ impl Store {
         reference: &str,
         observer: &mut dyn Observer,
     ) -> Result<Image, ImageError> {
-        let (path, tag) = locate(reference)?;
+        let Some((path, tag)) = locate(reference)? else {
+            let named = self.named(reference, observer);
+            return named.map_err(|error| self.explain(error, observer));
+        };
         let kind = kind(&path)?;
         if tag.is_some() && !matches!(kind, Kind::LayoutDir | Kind::LayoutArchive) {
             return Err(ImageError::Kind {
@@ -98,7 +117,7 @@ impl Store {
         };
         Source::archive(file, staging.path(), limit, &mut news).map_err(|source| {
             ImageError::Layout {
-                path: path.to_owned(),
+                what: format!("OCI layout {}", path.display()),
                 source: Box::new(source),
             }
         })
@@ -112,11 +131,11 @@ impl Store {
         observer: &mut dyn Observer,
     ) -> Result<Image, ImageError> {
         let image = layout::read(source, tag).map_err(|source| ImageError::Layout {
-            path: path.to_owned(),
+            what: format!("OCI layout {}", path.display()),
             source: Box::new(source),
         })?;
         let OciImage { config, layers } = image;
-        let key = chain_key(&layers);
+        let key = chain_key(layers.iter().map(|layer| layer.diff_id.as_str()));
         let source = ImageSource::Oci(Box::new(config));
         self.cached(&key, source, observer, &mut |staging, observer| {
             self.build_layers(&layers, staging, observer)
@@ -154,7 +173,7 @@ impl Store {
         Ok(image(file, info, key, CacheUse::Private, source))
     }
 
-    fn cached(
+    pub(super) fn cached(
         &self,
         key: &str,
         source: ImageSource,
@@ -187,7 +206,7 @@ impl Store {
         lock.ok_or(ImageError::Cancelled)
     }
 
-    fn build_layers(
+    pub(super) fn build_layers(
         &self,
         layers: &[LayerBlob],
         staging: &Staging,
@@ -265,7 +284,7 @@ impl Store {
         ))
     }
 
-    fn enough_space(&self, bytes: u64) -> Result<(), ImageError> {
+    pub(super) fn enough_space(&self, bytes: u64) -> Result<(), ImageError> {
         let free = self.free();
         let needed = bytes.saturating_add(OVERHEAD_BYTES);
         if free.is_some_and(|free| free < needed) {
@@ -292,7 +311,7 @@ impl Store {
     }
 
     /// Says what a failure really was: called off, or a full disk.
-    fn explain(&self, error: ImageError, observer: &dyn Observer) -> ImageError {
+    pub(super) fn explain(&self, error: ImageError, observer: &dyn Observer) -> ImageError {
         if observer.cancelled() {
             return ImageError::Cancelled;
         }
@@ -320,6 +339,7 @@ fn image(file: File, info: Info, key: String, cache: CacheUse, source: ImageSour
         cache,
         source,
         accounts: info.accounts,
+        origin: None,
     }
 }
 
@@ -356,10 +376,10 @@ fn storage_full(error: &ImageError) -> bool {
 }
 
 /// The identity of a stack of layers (OCI image specification, `ChainID`), for any number of them and as plain hexadecimal digits.
-fn chain_key(layers: &[LayerBlob]) -> String {
+pub(super) fn chain_key<'a>(diff_ids: impl Iterator<Item = &'a str>) -> String {
     let mut hash = Sha256::new();
-    for layer in layers {
-        hash.update(layer.diff_id.as_bytes());
+    for diff_id in diff_ids {
+        hash.update(diff_id.as_bytes());
         hash.update(b"\n");
     }
     hex::encode(hash.finalize())

@@ -20,6 +20,29 @@ pub struct Image {
     pub source: ImageSource,
     /// The image's user data base.
     pub accounts: Accounts,
+    /// Which image of which registry it is; `None` for one that came from a path.
+    pub origin: Option<Origin>,
+}
+
+/// Where a pulled image came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name in full.
+    pub name: String,
+    /// Digest of its manifest.
+    pub digest: String,
+}
+
+impl Origin {
+    /// Name and digest: what names exactly this image.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        if self.name.contains('@') {
+            self.name.clone()
+        } else {
+            format!("{}@{}", self.name, self.digest)
+        }
+    }
 }
 
 impl Image {
@@ -54,7 +77,8 @@ pub enum ImageSource {
 }
 
 /// The part of an image's configuration that a container is made from (OCI image specification, `config`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ImageConfig {
     /// `NAME=value` pairs.
     pub env: Vec<String>,
@@ -114,6 +138,8 @@ pub struct Progress {
 pub enum Stage {
     /// Another process makes the same image.
     Waiting,
+    /// A registry is asked; `done` and `total` count the bytes of layers.
+    Pulling,
     /// A compressed layout archive is unfolded.
     Opening,
     /// Layers are unpacked; `done` and `total` count their compressed bytes.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::artefacts::FlavourChoice;
+use crate::images::RegistrySettings;
 
 /// Where the settings are read from when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/husk/config.toml";
@@ -33,6 +34,8 @@ pub struct Settings {
     pub scratch_mib: u32,
     /// Read-only block slots of a machine, one for each image of its pod; each costs time at boot.
     pub read_only_slots: u8,
+    /// Registries of images.
+    pub registry: RegistrySettings,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             uid_base: 0x7000_0000,
             scratch_mib: 10 << 10,
             read_only_slots: 16,
+            registry: RegistrySettings::default(),
         }
     }
 }
@@ -123,6 +127,7 @@ impl Settings {
                 self.read_only_slots
             ));
         }
+        self.registry.check()?;
         let dirs = [
             ("state_dir", &self.state_dir),
             ("image_dir", &self.image_dir),

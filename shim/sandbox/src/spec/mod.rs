@@ -1,7 +1,7 @@
 //! From an image and what a person asked for to an OCI runtime specification and the machine that fits it.
 //!
 //! `container` is the door; `command`, `environment` and `user` each follow Docker's rules for one thing, `defaults` is
-//! what every container gets, `shape` sizes the machine. Called by the sandbox. Pure functions over
+//! what every container gets, `seccomp` what it may call, `shape` sizes the machine. Called by the sandbox. Pure functions over
 //! [`crate::images`] types: the caller's environment comes as a function, nothing is read from disk.
 
 mod command;
@@ -10,6 +10,7 @@ mod defaults;
 mod environment;
 mod error;
 mod options;
+mod seccomp;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,5 @@ mod user;
 pub use container::container;
 pub use error::SpecError;
 pub use options::{EnvOption, RunOptions, Shape};
+pub use seccomp::default_profile;
 pub use shape::shape;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::super::blob::{Blob, Hash};
 use super::super::unpack::{Compression, LayerBlob};
 use super::config::{self, OciImage};
+use super::documents;
 use super::error::LayoutError;
 use super::source::Source;
 
@@ -96,14 +97,7 @@ fn verify(name: &str, content: &[u8]) -> Result<(), LayoutError> {
     if stem.len() != 64 || !stem.bytes().all(hexadecimal) {
         return Ok(());
     }
-    let digest = format!("sha256:{stem}");
-    let mut hash = Hash::of(&digest).ok_or_else(|| LayoutError::Algorithm(digest.clone()))?;
-    hash.update(content);
-    let found = hash.finish();
-    if found != digest {
-        return Err(LayoutError::Digest { digest, found });
-    }
-    Ok(())
+    documents::verify(&format!("sha256:{stem}"), content)
 }
 
 fn layer(source: &Source, name: &str, diff_id: &str) -> Result<LayerBlob, LayoutError> {

@@ -3,9 +3,12 @@
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 use serde::de::DeserializeOwned;
 
+use super::super::blob::{Blob, Hash};
+use super::super::types::ImageConfig;
 use super::super::unpack::{Compression, LayerBlob};
 use super::config::{self, OciImage};
 use super::docker;
+use super::documents::Documents;
 use super::error::LayoutError;
 use super::select;
 use super::source::Source;
@@ -15,12 +18,61 @@ const CONFIG_TYPES: [&str; 2] = [
     "application/vnd.docker.container.image.v1+json",
 ];
 
+/// An image as its manifest describes it, before its layers are at hand.
+#[derive(Debug)]
+pub(in super::super) struct ImageParts {
+    /// Digest of the manifest.
+    pub(in super::super) digest: String,
+    /// What the image says about its container.
+    pub(in super::super) config: ImageConfig,
+    /// The layers, from the lowest up.
+    pub(in super::super) layers: Vec<LayerPart>,
+}
+
+/// A layer that is somewhere.
+#[derive(Clone, Debug)]
+pub(in super::super) struct LayerPart {
+    /// Its name and size.
+    pub(in super::super) descriptor: Descriptor,
+    /// Digest of the archive in it.
+    pub(in super::super) diff_id: String,
+    compression: Compression,
+}
+
+impl LayerPart {
+    /// The layer, now that its bytes are here.
+    pub(in super::super) fn with(self, blob: Blob) -> LayerBlob {
+        LayerBlob {
+            blob,
+            digest: Some(self.descriptor.digest().to_string()),
+            diff_id: self.diff_id,
+            compression: self.compression,
+        }
+    }
+}
+
 /// Reads the image for linux/amd64 that the tag names, or the only one.
 pub(in super::super) fn read(source: &Source, tag: Option<&str>) -> Result<OciImage, LayoutError> {
     // Newer docker archives are both; the layout says more.
     if source.is_archive_with(docker::MANIFEST, "index.json") {
         return docker::read(source, tag);
     }
+    let ImageParts { config, layers, .. } = parts(source, tag)?;
+    let layers = layers.into_iter().map(|layer| {
+        let blob = source.blob(&layer.descriptor)?;
+        Ok(layer.with(blob))
+    });
+    Ok(OciImage {
+        config,
+        layers: layers.collect::<Result<_, LayoutError>>()?,
+    })
+}
+
+/// Reads manifest and configuration of the image for linux/amd64 that the tag names, or of the only one.
+pub(in super::super) fn parts(
+    source: &dyn Documents,
+    tag: Option<&str>,
+) -> Result<ImageParts, LayoutError> {
     let descriptor = select::manifest(source, tag)?;
     let manifest: ImageManifest = document(source, &descriptor, "manifest")?;
     let media_type = manifest.config().media_type().to_string();
@@ -32,15 +84,16 @@ pub(in super::super) fn read(source: &Source, tag: Option<&str>) -> Result<OciIm
     let layers = manifest.layers();
     let diff_ids = config::diff_ids(&config, layers.len())?;
     let layers = layers.iter().zip(diff_ids);
-    let layers = layers.map(|(descriptor, diff_id)| layer(source, descriptor, diff_id));
-    Ok(OciImage {
+    let layers = layers.map(|(descriptor, diff_id)| layer(descriptor, diff_id));
+    Ok(ImageParts {
+        digest: descriptor.digest().to_string(),
         config: config::container(&config),
         layers: layers.collect::<Result<_, _>>()?,
     })
 }
 
 fn document<T: DeserializeOwned>(
-    source: &Source,
+    source: &dyn Documents,
     descriptor: &Descriptor,
     kind: &str,
 ) -> Result<T, LayoutError> {
@@ -51,11 +104,7 @@ fn document<T: DeserializeOwned>(
     })
 }
 
-fn layer(
-    source: &Source,
-    descriptor: &Descriptor,
-    diff_id: &str,
-) -> Result<LayerBlob, LayoutError> {
+fn layer(descriptor: &Descriptor, diff_id: &str) -> Result<LayerPart, LayoutError> {
     let digest = descriptor.digest().to_string();
     let media_type = descriptor.media_type().to_string();
     let compression = match media_type.as_str() {
@@ -76,9 +125,11 @@ fn layer(
             });
         }
     };
-    Ok(LayerBlob {
-        blob: source.blob(descriptor)?,
-        digest: Some(digest),
+    if Hash::of(diff_id).is_none() {
+        return Err(LayoutError::Algorithm(diff_id.to_owned()));
+    }
+    Ok(LayerPart {
+        descriptor: descriptor.clone(),
         diff_id: diff_id.to_owned(),
         compression,
     })

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use oci_spec::image::{Arch, Descriptor, ImageIndex, Os};
 
+use super::documents::{Ambiguity, Documents};
 use super::error::LayoutError;
-use super::source::Source;
 
 /// How deep indexes may refer to indexes.
 const MAX_INDEX_DEPTH: usize = 4;
@@ -28,7 +28,10 @@ const MANIFEST_TYPES: [&str; 2] = [
 ];
 
 /// The manifest for linux/amd64.
-pub(super) fn manifest(source: &Source, tag: Option<&str>) -> Result<Descriptor, LayoutError> {
+pub(super) fn manifest(
+    source: &dyn Documents,
+    tag: Option<&str>,
+) -> Result<Descriptor, LayoutError> {
     let index = parse(&source.index()?, "index.json")?;
     let chosen = named(index.manifests(), tag)?;
     let mut search = Search {
@@ -53,7 +56,8 @@ pub(super) fn manifest(source: &Source, tag: Option<&str>) -> Result<Descriptor,
     let mut candidates = search.found.into_iter().filter(|(rank, _)| *rank == best);
     let first = candidates.next().map(|(_, descriptor)| descriptor);
     let first = first.ok_or_else(|| LayoutError::Platform("nothing".to_owned()))?;
-    if candidates.any(|(_, other)| other.digest() != first.digest()) {
+    let refused = source.ambiguity() == Ambiguity::Refused;
+    if refused && candidates.any(|(_, other)| other.digest() != first.digest()) {
         let problem = "it holds more than one image for linux/amd64 (name one as PATH:NAME)";
         return Err(LayoutError::Choice {
             problem: problem.to_owned(),
@@ -109,7 +113,7 @@ fn names(manifests: &[Descriptor]) -> String {
 }
 
 struct Search<'a> {
-    source: &'a Source,
+    source: &'a dyn Documents,
     /// Manifests that fit, with how well (0 is best).
     found: Vec<(usize, Descriptor)>,
     platforms: BTreeSet<String>,

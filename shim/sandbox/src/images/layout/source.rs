@@ -14,6 +14,7 @@ use tar::EntryType;
 
 use super::super::archive::{Archive, ArchiveError};
 use super::super::blob::{Blob, BlobReader, Hash};
+use super::documents::{self, Ambiguity, Documents, MAX_DOCUMENT_BYTES};
 use super::error::LayoutError;
 
 /// Most files of a layout's archive.
@@ -22,8 +23,6 @@ const MAX_FILES: usize = 100_000;
 const MAX_NAME_BYTES: usize = 32 << 20;
 /// Most links on the way to a file.
 const MAX_LINKS: usize = 8;
-/// Largest JSON document.
-const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// A layout whose files can be found.
@@ -71,25 +70,6 @@ impl Source {
             blob = unfold(blob.reader(), scratch, limit, news)?;
         }
         Ok(Self::Archive(table(&blob)?))
-    }
-
-    /// The content of `index.json`.
-    pub(super) fn index(&self) -> Result<Vec<u8>, LayoutError> {
-        self.document("index.json")
-    }
-
-    /// A document that a descriptor names, verified.
-    pub(super) fn verified(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
-        let digest = descriptor.digest().to_string();
-        let content = document(&self.blob(descriptor)?, &digest)?;
-        let algorithm = Hash::of(&digest);
-        let mut hash = algorithm.ok_or_else(|| LayoutError::Algorithm(digest.clone()))?;
-        hash.update(&content);
-        let found = hash.finish();
-        if found != digest {
-            return Err(LayoutError::Digest { digest, found });
-        }
-        Ok(content)
     }
 
     /// The bytes that a descriptor names; their size is checked, their digest is not.
@@ -143,6 +123,23 @@ impl Source {
             offset: 0,
             size,
         })
+    }
+}
+
+impl Documents for Source {
+    fn index(&self) -> Result<Vec<u8>, LayoutError> {
+        self.document("index.json")
+    }
+
+    fn verified(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
+        let digest = descriptor.digest().to_string();
+        let content = document(&self.blob(descriptor)?, &digest)?;
+        documents::verify(&digest, &content)?;
+        Ok(content)
+    }
+
+    fn ambiguity(&self) -> Ambiguity {
+        Ambiguity::Refused
     }
 }
 
