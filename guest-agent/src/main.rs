@@ -22,10 +22,6 @@ mod guest;
 mod helper;
 mod process;
 mod readiness;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "not on the start path yet")
-)]
 mod seccomp;
 mod service;
 mod start;

@@ -24,8 +24,12 @@ use super::{
 };
 use crate::{
     guest::RUN,
-    process::{Action, HelperJob, Starting, launch, make_pipes},
+    process::{Action, HelperJob, Privileges, Starting, launch, make_pipes},
 };
+
+/// Files of a bundle, beside `config.json`: what libcontainer is not told.
+const FILTER: &str = "seccomp.bpf";
+const PRIVILEGES: &str = "privileges.json";
 
 /// Longest id: containerd's limit.
 const MAX_ID_BYTES: usize = 76;
@@ -43,11 +47,15 @@ struct NewProcess {
     name: String,
     bundle: PathBuf,
     process: Option<PathBuf>,
+    privileges: Privileges,
+    filter: Option<PathBuf>,
     net_sysctls: Vec<(String, String)>,
 }
 
 /// What became of a specification.
 struct Bundle {
+    privileges: Privileges,
+    filter: Option<PathBuf>,
     net_sysctls: Vec<(String, String)>,
     warnings: Vec<String>,
 }
@@ -102,6 +110,8 @@ impl Agent {
         let bundle = root.directory().to_owned();
         self.table().container_mut(&request.container_id)?.root = Some(root);
         let Bundle {
+            privileges,
+            filter,
             net_sysctls,
             warnings,
         } = written?;
@@ -110,6 +120,8 @@ impl Agent {
             name: name.to_owned(),
             bundle,
             process: None,
+            privileges,
+            filter,
             net_sysctls,
         };
         let stdio = request.stdio.clone().unwrap_or_default();
@@ -200,10 +212,16 @@ impl Agent {
         name: String,
         bundle: PathBuf,
     ) -> Result<(Process, Vec<String>), ContainerError> {
-        let (mut process, warnings) = adapt_exec(&request.process_json)?;
+        let (mut process, mut warnings) = adapt_exec(&request.process_json)?;
         let inside = Inside::open(&bundle.join("rootfs"))
             .map_err(ContainerError::io(format!("open root of {name}")))?;
         apply_user(&mut process, &request.user, &inside)?;
+        let privileges = match process.capabilities() {
+            Some(_) => take_privileges(&mut process, &mut warnings)?,
+            None => own_privileges(&bundle).map_err(ContainerError::io("read privileges"))?,
+        };
+        // The process of an exec has none of its own: the container's applies.
+        let filter = bundle.join(FILTER);
         // A name of the agent's own: the exec id may be used again.
         let path = bundle.join(format!("process-{}.json", self.next_number()));
         let write = || fs::write(&path, serde_json::to_vec(&process)?);
@@ -213,6 +231,8 @@ impl Agent {
             name,
             bundle,
             process: Some(path.clone()),
+            privileges,
+            filter: Some(filter).filter(|filter| filter.exists()),
             net_sysctls: Vec::new(),
         };
         let stdio = request.stdio.clone().unwrap_or_default();
@@ -246,6 +266,8 @@ impl Agent {
             bundle: new.bundle,
             state: state_directory(),
             process: new.process,
+            privileges: new.privileges,
+            filter: new.filter,
             net_sysctls: new.net_sysctls,
             report_fd: -1,
         };
@@ -306,13 +328,44 @@ fn write_bundle(
         inside.put(file)?;
     }
     fs::create_dir_all(state_directory()).map_err(ContainerError::io("make state directory"))?;
-    let config = root.directory().join("config.json");
-    let write = || fs::write(&config, serde_json::to_vec(&adapted.spec)?);
-    write().map_err(ContainerError::io("write config.json"))?;
+    let privileges = match adapted.spec.process_mut() {
+        Some(process) => take_privileges(process, &mut adapted.warnings)?,
+        None => Privileges::default(),
+    };
+    let directory = root.directory();
+    let filter = adapted.filter.as_ref().map(|_| directory.join(FILTER));
+    let write = || {
+        if let (Some(path), Some(program)) = (&filter, &adapted.filter) {
+            fs::write(path, program.to_bytes())?;
+        }
+        fs::write(directory.join(PRIVILEGES), serde_json::to_vec(&privileges)?)?;
+        fs::write(
+            directory.join("config.json"),
+            serde_json::to_vec(&adapted.spec)?,
+        )
+    };
+    write().map_err(ContainerError::io("write bundle"))?;
     Ok(Bundle {
+        privileges,
+        filter,
         net_sysctls: adapted.net_sysctls,
         warnings: adapted.warnings,
     })
+}
+
+/// libcontainer drops capabilities before the filter could be loaded, so it is told of none.
+fn take_privileges(
+    process: &mut ProcessSpec,
+    warnings: &mut Vec<String>,
+) -> Result<Privileges, ContainerError> {
+    let privileges = Privileges::of(process.capabilities().as_ref(), warnings);
+    process.set_capabilities(None);
+    privileges.map_err(ContainerError::Invalid)
+}
+
+/// The container's own, for a process that asks for none.
+fn own_privileges(bundle: &Path) -> io::Result<Privileges> {
+    Ok(serde_json::from_slice(&fs::read(bundle.join(PRIVILEGES))?)?)
 }
 
 fn apply_user(

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::{guest::DiskError, process::LaunchError};
+use crate::{guest::DiskError, process::LaunchError, seccomp::ProfileError};
 
 /// Why a call about a container failed.
 #[derive(Debug, Error)]
@@ -66,6 +66,15 @@ impl ContainerError {
         move |error| Self::Io {
             what,
             source: error.into(),
+        }
+    }
+}
+
+impl From<ProfileError> for ContainerError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Unsupported { .. } => Self::Unsupported(error.to_string()),
+            _ => Self::Invalid(error.to_string()),
         }
     }
 }

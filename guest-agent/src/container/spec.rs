@@ -10,6 +10,7 @@ use oci_spec::runtime::{
 };
 
 use super::{error::ContainerError, users::Identity};
+use crate::seccomp::{Profile, Program, compile};
 
 /// The helper makes the network namespace, brings its loopback up, and libcontainer finds itself in it.
 const OWN_NETWORK: &str = "/proc/self/ns/net";
@@ -29,6 +30,8 @@ pub(super) struct Adapted {
     pub(super) spec: Spec,
     /// Kernel parameters of the container's network: the helper sets them.
     pub(super) net_sysctls: Vec<(String, String)>,
+    /// The container's system call filter: the helper loads it.
+    pub(super) filter: Option<Program>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -49,6 +52,7 @@ pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerE
         .build()
         .map_err(|error| ContainerError::Invalid(format!("specification: root: {error}")))?;
     spec.set_root(Some(root));
+    let filter = take_seccomp(&mut spec, &mut warnings)?;
     let net_sysctls = adapt_linux(&mut spec, place, &mut warnings)?;
     match spec.process_mut() {
         Some(process) => adapt_process(process, &mut warnings)?,
@@ -57,6 +61,7 @@ pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerE
     Ok(Adapted {
         spec,
         net_sysctls,
+        filter,
         warnings,
     })
 }
@@ -137,10 +142,6 @@ fn adapt_linux(
     let namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
     linux.set_namespaces(Some(namespaces));
     linux.set_cgroups_path(Some(place.cgroup.to_owned()));
-    if linux.seccomp().is_some() {
-        linux.set_seccomp(None);
-        warnings.push("linux.seccomp is not applied yet".to_owned());
-    }
     if linux.mount_label().is_some() {
         linux.set_mount_label(None);
         warnings.push("linux.mountLabel is ignored: the guest has no SELinux".to_owned());
@@ -154,6 +155,23 @@ fn adapt_linux(
         warnings.push("linux.resources.devices is not applied yet".to_owned());
     }
     Ok(net_sysctls)
+}
+
+/// libcontainer could not load it: it would need libseccomp, whose programs cost far more to load.
+fn take_seccomp(
+    spec: &mut Spec,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Program>, ContainerError> {
+    let Some(linux) = spec.linux_mut() else {
+        return Ok(None);
+    };
+    let Some(seccomp) = linux.seccomp().clone() else {
+        return Ok(None);
+    };
+    linux.set_seccomp(None);
+    let profile = Profile::new(&seccomp)?;
+    warnings.extend_from_slice(profile.warnings());
+    Ok(Some(compile(&profile)?))
 }
 
 /// They belong to the network namespace, which the helper makes before libcontainer runs.

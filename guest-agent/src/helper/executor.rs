@@ -3,23 +3,27 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
+    convert::Infallible,
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::process::CommandExt,
-    },
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
 use libcontainer::workload::{
     Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
 };
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use crate::process::{FailureClass, Record, write_record};
+use super::{
+    execute::{Image, Stumble},
+    privileges::{take, with_effective},
+};
+use crate::{
+    process::{FailureClass, Privileges, Record, write_record},
+    seccomp::{Program, load},
+};
 
 /// What a shell falls back to, and runc as well.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -28,13 +32,25 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 #[derive(Clone)]
 pub(super) struct CommandExecutor {
     report: Arc<OwnedFd>,
+    confinement: Confinement,
     home: RefCell<Option<String>>,
 }
 
+/// What the process takes on itself.
+///
+/// libcontainer gets a specification without capabilities and filter, and leaves the process with all capabilities,
+/// whatever its user is; it sets no_new_privs long before.
+#[derive(Clone)]
+pub(super) struct Confinement {
+    pub(super) privileges: Privileges,
+    pub(super) filter: Option<Arc<Program>>,
+}
+
 impl CommandExecutor {
-    pub(super) fn new(report: Arc<OwnedFd>) -> Self {
+    pub(super) fn new(report: Arc<OwnedFd>, confinement: Confinement) -> Self {
         Self {
             report,
+            confinement,
             home: RefCell::new(None),
         }
     }
@@ -48,11 +64,43 @@ impl CommandExecutor {
         );
         text
     }
+
+    fn find(&self, spec: &Spec) -> Result<Found, Failure> {
+        let found = with_effective(&self.confinement.privileges, || find_command(spec));
+        found.map_err(|error| Failure::other("look for the command", &error))?
+    }
+
+    /// Without no_new_privs a filter takes CAP_SYS_ADMIN to load, which goes with the capabilities; with it the filter
+    /// comes last, so that it need not allow what is done before.
+    fn become_command(&self, spec: &Spec) -> Result<Infallible, Failure> {
+        let command = self.find(spec)?;
+        let name = &command.args[0];
+        let home = self
+            .home
+            .borrow()
+            .clone()
+            .map(|home| ("HOME".to_owned(), home));
+        let environment: Vec<_> = home.into_iter().chain(command.environment).collect();
+        let image = Image::new(&command.path, &command.args, &environment)
+            .map_err(|error| Failure::other(name, &error.into()))?;
+        let Confinement { privileges, filter } = &self.confinement;
+        let process = spec.process().as_ref();
+        let last = process.and_then(Process::no_new_privileges) == Some(true);
+        let unfiltered = |error: io::Error| Failure::other("load linux.seccomp", &error);
+        if let (false, Some(program)) = (last, filter) {
+            load(program).map_err(unfiltered)?;
+        }
+        take(privileges).map_err(|error| Failure::other("take process.capabilities", &error))?;
+        Err(match image.execute(filter.as_deref().filter(|_| last)) {
+            Stumble::Filter(error) => unfiltered(error),
+            Stumble::Execute(error) => Failure::of(name, &error),
+        })
+    }
 }
 
 impl Executor for CommandExecutor {
     fn validate(&self, spec: &Spec) -> Result<(), ExecutorValidationError> {
-        find_command(spec)
+        self.find(spec)
             .map(drop)
             .map_err(|failure| ExecutorValidationError::ArgValidationError(self.fail(failure)))
     }
@@ -64,18 +112,8 @@ impl Executor for CommandExecutor {
     }
 
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
-        let failed = |failure| ExecutorError::Other(self.fail(failure));
-        let command = find_command(spec).map_err(failed)?;
-        let mut process = Command::new(&command.path);
-        process.arg0(&command.args[0]).args(&command.args[1..]);
-        process.env_clear();
-        if let Some(home) = self.home.borrow().as_ref() {
-            process.env("HOME", home);
-        }
-        process.envs(command.environment);
-        // Resets the signal mask and SIGPIPE too; returns only when it failed.
-        let error = process.exec();
-        Err(failed(Failure::of(&command.args[0], &error)))
+        let Err(failure) = self.become_command(spec);
+        Err(ExecutorError::Other(self.fail(failure)))
     }
 }
 
@@ -98,6 +136,13 @@ impl Failure {
         Self {
             class,
             text: format!("exec: {name:?}: {reason}"),
+        }
+    }
+
+    fn other(what: &str, error: &io::Error) -> Self {
+        Self {
+            class: FailureClass::Other,
+            text: format!("{what}: {}", error.to_string().to_lowercase()),
         }
     }
 

@@ -3,9 +3,11 @@
 //! Called by `main` when the environment says so; it answers on the report pipe (`process::report`) and nowhere else,
 //! because its standard streams are the container's.
 
+mod execute;
 mod executor;
 mod fds;
 mod network;
+mod privileges;
 mod run;
 mod trace;
 

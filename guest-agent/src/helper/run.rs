@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fs,
     os::fd::{AsFd, OwnedFd},
     path::Path,
     sync::Arc,
@@ -14,8 +15,15 @@ use libcontainer::{
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use super::{executor::CommandExecutor, fds, network, trace::ErrorNotes};
-use crate::process::{Action, FailureClass, HelperJob, Record, write_record};
+use super::{
+    executor::{CommandExecutor, Confinement},
+    fds, network,
+    trace::ErrorNotes,
+};
+use crate::{
+    process::{Action, FailureClass, HelperJob, Record, write_record},
+    seccomp::Program,
+};
 
 /// Does the job and reports. The result is the process's exit status; nobody reads it, the report says more.
 pub(crate) fn run(job: &HelperJob) -> i32 {
@@ -43,7 +51,7 @@ fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let builder = ContainerBuilder::new(job.name.clone(), SyscallType::default())
         .with_root_path(&job.state)?
-        .with_executor(CommandExecutor::new(Arc::clone(report)));
+        .with_executor(CommandExecutor::new(Arc::clone(report), confinement(job)?));
     let pid = match job.action {
         Action::Create => {
             network::make(&job.net_sysctls)?;
@@ -60,6 +68,22 @@ fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
         }
     };
     Ok(u32::try_from(pid.as_raw())?)
+}
+
+/// What the process takes on itself, because libcontainer cannot do it or not in the right order.
+fn confinement(job: &HelperJob) -> Result<Confinement, Box<dyn Error>> {
+    let filter = job
+        .filter
+        .as_deref()
+        .map(|path| -> Result<Program, Box<dyn Error>> {
+            let program = Program::from_bytes(&fs::read(path)?);
+            Ok(program.ok_or("the seccomp program is damaged")?)
+        })
+        .transpose()?;
+    Ok(Confinement {
+        privileges: job.privileges,
+        filter: filter.map(Arc::new),
+    })
 }
 
 /// The agent knows that the container runs; libcontainer's own record still says that it was created.

@@ -8,6 +8,8 @@ use std::{io, os::fd::BorrowedFd, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::privileges::Privileges;
+
 /// Holds the [`HelperJob`] as JSON; its presence makes the binary a helper.
 pub(crate) const HELPER_ENV: &str = "HUSK_HELPER";
 
@@ -42,6 +44,10 @@ pub(crate) struct HelperJob {
     pub(crate) process: Option<PathBuf>,
     /// Kernel parameters of the network namespace that is made for [`Action::Create`].
     pub(crate) net_sysctls: Vec<(String, String)>,
+    /// What its specification says; libcontainer is told nothing of it.
+    pub(crate) privileges: Privileges,
+    /// The program of its system call filter.
+    pub(crate) filter: Option<PathBuf>,
     /// Descriptor of the report pipe.
     pub(crate) report_fd: i32,
 }

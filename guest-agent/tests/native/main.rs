@@ -9,4 +9,5 @@
 mod container;
 mod exec;
 mod harness;
+mod privileges;
 mod streams;

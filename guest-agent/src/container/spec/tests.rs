@@ -129,16 +129,14 @@ fn network_parameter_that_is_a_path_is_refused() {
 #[test]
 fn what_is_taken_out_is_told() {
     let adapted = adapted(|spec| {
-        spec["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
         spec["process"]["apparmorProfile"] = json!("p");
         spec["process"]["selinuxLabel"] = json!("l");
         spec["linux"]["resources"] = json!({"devices": [{"allow": false, "access": "rwm"}]});
     })
     .unwrap();
-    assert!(adapted.spec.linux().as_ref().unwrap().seccomp().is_none());
     let process = adapted.spec.process().as_ref().unwrap();
     assert!(process.apparmor_profile().is_none());
-    for field in ["seccomp", "apparmorProfile", "selinuxLabel", "devices"] {
+    for field in ["apparmorProfile", "selinuxLabel", "devices"] {
         let told = adapted.warnings.iter().any(|line| line.contains(field));
         assert!(told, "{field}: {:?}", adapted.warnings);
     }
@@ -168,4 +166,27 @@ fn identity_replaces_user_and_keeps_umask() {
     let user = process.user();
     assert_eq!((user.uid(), user.gid(), user.umask()), (33, 34, Some(18)));
     assert_eq!(user.additional_gids().as_deref(), Some(&[50][..]));
+}
+
+#[test]
+fn seccomp_profile_becomes_a_program_that_libcontainer_does_not_see() {
+    let adapted = adapted(|spec| {
+        spec["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+    })
+    .unwrap();
+    assert!(adapted.spec.linux().as_ref().unwrap().seccomp().is_none());
+    assert!(adapted.filter.is_some());
+}
+
+#[test]
+fn seccomp_profile_that_cannot_be_is_refused() {
+    let notify = unsupported(|spec| {
+        spec["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_NOTIFY"});
+    });
+    assert_eq!(notify, "linux.seccomp.defaultAction SCMP_ACT_NOTIFY");
+    let absurd = adapted(|spec| {
+        spec["linux"]["seccomp"] =
+            json!({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 5000});
+    });
+    assert!(matches!(absurd, Err(ContainerError::Invalid(text)) if text.contains("5000")));
 }
