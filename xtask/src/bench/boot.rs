@@ -1,6 +1,6 @@
 //! `cargo xtask bench boot`: from launch to an agent that takes calls.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::husk::{self, Finished};
 use super::machine::{self, Machine};
@@ -41,12 +41,29 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, json: bool) -> Result<bool
         .zip(&few_kernel)
         .map(|(all, one)| (all - one) / FEWER_SLOTS)
         .collect();
-    let private: Vec<f64> = samples.iter().map(Finished::vmm_private_kib).collect();
-    let cpu: Vec<f64> = samples.iter().map(Finished::vmm_cpu_ms).collect();
+    let private = reported(&samples, Finished::vmm_private_kib)?;
+    let cpu = reported(&samples, Finished::vmm_cpu_ms)?;
     bench.measure("kernel_insns", "insns", &kernel, Some(16e6));
     bench.measure("agent_ready_insns", "insns", &ready, Some(1e6));
     bench.measure("slot_insns", "insns", &slot, None);
     bench.measure("vmm_private_kib", "KiB", &private, Some(5120.0));
     bench.measure("vmm_cpu_ms", "ms", &cpu, Some(15.0));
     bench.publish(workspace, json)
+}
+
+/// Figures of the VMMs' reports; a run without one is named and left out, none at all is an error.
+fn reported(samples: &[Finished], figure: fn(&Finished) -> Option<f64>) -> Result<Vec<f64>> {
+    let mut figures = Vec::new();
+    for (run, sample) in (1..).zip(samples) {
+        match figure(sample) {
+            Some(value) => figures.push(value),
+            None => {
+                eprintln!("run {run}: the VMM ended without a report, its figures are left out")
+            }
+        }
+    }
+    if figures.is_empty() {
+        bail!("no VMM reported at its end: it does not end when asked, see husk run --timeline");
+    }
+    Ok(figures)
 }

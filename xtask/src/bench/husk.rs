@@ -15,7 +15,8 @@ use crate::paths::Workspace;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Timeline {
     stages: Vec<Mark>,
-    vmm: Vmm,
+    /// None when the VMM ended without its report.
+    vmm: Option<Vmm>,
 }
 
 /// The VMM's own figures.
@@ -73,14 +74,15 @@ impl Timeline {
 }
 
 impl Finished {
-    /// Private memory of the VMM apart from guest memory.
-    pub(crate) fn vmm_private_kib(&self) -> f64 {
-        float(self.timeline.vmm.private_bytes) / 1024.0
+    /// Private memory of the VMM apart from guest memory, where the VMM reported.
+    pub(crate) fn vmm_private_kib(&self) -> Option<f64> {
+        let vmm = self.timeline.vmm.as_ref()?;
+        Some(float(vmm.private_bytes) / 1024.0)
     }
 
-    /// CPU time of the VMM before the first guest instruction.
-    pub(crate) fn vmm_cpu_ms(&self) -> f64 {
-        float(self.timeline.vmm.setup_cpu_us) / 1e3
+    /// CPU time of the VMM before the first guest instruction, where the VMM reported.
+    pub(crate) fn vmm_cpu_ms(&self) -> Option<f64> {
+        Some(float(self.timeline.vmm.as_ref()?.setup_cpu_us) / 1e3)
     }
 }
 
@@ -160,6 +162,14 @@ mod tests {
         let timeline = Timeline::read(TEXT).unwrap();
         let error = timeline.instructions("c").unwrap_err().to_string();
         assert!(error.contains("\"c\"") && error.contains("a, b"), "{error}");
+    }
+
+    #[test]
+    fn timeline_of_a_vmm_that_did_not_report_still_counts() {
+        let text = TEXT.replace("{\"setup_cpu_us\":7000,\"private_bytes\":4096}", "null");
+        let timeline = Timeline::read(&text).unwrap();
+        assert!(timeline.vmm.is_none());
+        assert_eq!(timeline.between("a", "b").unwrap(), 4.0);
     }
 
     #[test]
