@@ -118,14 +118,18 @@ impl fmt::Display for MachineEnd {
             (Some(report), _, _) if report.reason != ExitReason::Stopped => {
                 write_reason(f, &report.reason)
             }
-            (_, Some(fault), _) => f.write_str(fault),
+            // One that ended by itself without a report has said why; what broke with it came of that.
+            (None, Some(fault), end) if !matches!(end, Some(ProcessEnd::Code(_))) => {
+                f.write_str(fault)
+            }
+            (Some(_), Some(fault), _) => f.write_str(fault),
             (Some(report), None, _) => write_reason(f, &report.reason),
-            (None, None, Some(end)) => {
+            (None, _, Some(end)) => {
                 let last = self.log_tail.lines().last().unwrap_or_default();
                 let colon = if last.is_empty() { "" } else { ": " };
                 write!(f, "the VMM ended with {end} and no report{colon}{last}")
             }
-            (None, None, None) => f.write_str("the VMM ended"),
+            (None, _, None) => f.write_str("the VMM ended"),
         }
     }
 }

@@ -25,8 +25,9 @@ use crate::{
     },
 };
 
-/// How long a VMM may take to end when asked; its answer never waits for the guest.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long a VMM may take to answer, and then to end, when asked: neither waits for the guest, but a host under load may
+/// be slow, and one that is killed instead takes its report with it.
+const STOP_GRACE: Duration = Duration::from_secs(15);
 
 /// What the owner starts with.
 pub(in crate::pod) struct Owned {

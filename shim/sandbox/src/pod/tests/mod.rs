@@ -1,5 +1,6 @@
-//! Tests of the pod: every cell of its tables, its names and records, its leftovers, its processes, its timeline.
+//! Tests of the pod: every cell of its tables, its names and records, its leftovers, its processes, its end, its timeline.
 
+mod end;
 mod leftovers;
 mod owner;
 mod peers;
