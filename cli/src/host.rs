@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use husk_sandbox::{
     artefacts::{Artefacts, FlavourChoice},
     host::{self, Check, CheckInputs, Report, Status},
+    images::{Limits, Store, scratch},
     machine::{KvmKind, host_kvm},
     pod::sweep,
     settings::Settings,
@@ -70,9 +71,14 @@ fn without_artefacts(why: String, settings: &Settings) -> Report {
     report
 }
 
-/// Removes what is left of pods whose owner died.
+/// Removes what is left of pods whose owner died, and of work on images and disks that was killed.
 pub(crate) fn gc(settings: &Settings) -> Result<u8> {
     let swept = sweep(&settings.run_dir)?;
+    if settings.image_dir.exists() {
+        // Opening it clears it.
+        Store::open(&settings.image_dir, Limits::default())?;
+    }
+    scratch::remove_drafts(&settings.state_dir.join("templates"))?;
     for name in &swept.removed {
         writeln!(stdout(), "{name}").context("standard output")?;
     }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use husk_sandbox::pod::{MachineEnd, Mark, PodError, Timeline};
 use serde::Serialize;
 
@@ -101,6 +101,18 @@ pub(crate) struct Ran<'a> {
     pub(crate) exit_code: u8,
     pub(crate) timeline: &'a Timeline,
     pub(crate) vmm: Option<VmmCost>,
+}
+
+/// Whether a timeline can be written where it is to go: asked before anything runs, so that no exit code is lost for it.
+pub(crate) fn check_sink(sink: Option<&TimelineSink>) -> Result<()> {
+    let Some(TimelineSink::File(path)) = sink else {
+        return Ok(());
+    };
+    let parent = path.parent().unwrap_or_else(|| Path::new("/"));
+    if path.is_dir() || !parent.is_dir() {
+        bail!("timeline {}: no file can be made there", path.display());
+    }
+    Ok(())
 }
 
 /// Writes the timeline if it was asked for.

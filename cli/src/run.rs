@@ -38,6 +38,7 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
     if !geteuid().is_root() {
         bail!("husk run needs root (user id is {}): use sudo", geteuid());
     }
+    report::check_sink(args.timeline.as_ref())?;
     let mut timeline = Timeline::begin();
     sweep_leftovers(settings);
     let mut signals = Signals::listen().context("cannot listen for signals")?;
@@ -46,6 +47,13 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
         None => PodName::random()?,
     };
     let artefacts = Artefacts::find(settings.artefacts.as_deref())?;
+    // Before the image: nobody waits for a conversion to hear that there is no KVM.
+    let (vmm, state_dir) = (artefacts.vmm(), settings.state_dir.clone());
+    let host = tokio::select! {
+        host = spawn_blocking(move || host_kvm(&vmm, &state_dir)) => host??,
+        signal = signals.next_end() => return Ok(signals::exit_code(signal)),
+    };
+    timeline.mark("host measured", 0);
     let image = match images::resolve(args, settings, &mut signals).await? {
         Step::Done(image) => image,
         Step::Ended(signal) => return Ok(signals::exit_code(signal)),
@@ -55,13 +63,7 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
     let spec = spec::container(&image.source, &image.accounts, &options, &|name| {
         env::var(name).ok()
     })?;
-    let (vmm, state_dir) = (artefacts.vmm(), settings.state_dir.clone());
-    let host = tokio::select! {
-        host = spawn_blocking(move || host_kvm(&vmm, &state_dir)) => host??,
-        signal = signals.next_end() => return Ok(signals::exit_code(signal)),
-    };
     let kernel = kernel(args, settings, &artefacts, host.kind)?;
-    timeline.mark("host measured", 0);
     let serial = image.serial();
     let pod_spec = PodSpec {
         name: name.clone(),

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{artefacts, rootfs};
+use crate::{artefacts, left, rootfs};
 
 /// Directories, settings and an image for `husk`.
 #[derive(Debug)]
@@ -66,6 +66,24 @@ impl Bench {
         Ok(husk)
     }
 
+    /// `husk` in a mount namespace of its own, after the lines of a shell script, and with others after it; the exit
+    /// code is husk's.
+    ///
+    /// # Errors
+    /// The program is not built.
+    pub fn husk_between(&self, before: &str, after: &str) -> Result<Command> {
+        let husk = self.husk()?;
+        let script =
+            format!("set -e\n{before}\n\"$0\" \"$@\" || code=$?\n{after}\nexit ${{code:-0}}");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script]);
+        command.arg(husk.get_program()).stdin(Stdio::null());
+        for (name, value) in husk.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Ok(command)
+    }
+
     /// Runs `husk` to its end.
     ///
     /// # Errors
@@ -101,24 +119,33 @@ impl Bench {
         husk.spawn().context("husk")
     }
 
-    /// What a finished `husk` left: entries of the run directory, scratch files, VMM processes.
+    /// What a finished `husk` left of a pod or of its work: files, processes, mounts, loop devices. Finished images,
+    /// templates and the measure of the host are kept on purpose.
     ///
     /// # Errors
     /// A directory cannot be read.
     pub fn leftovers(&self) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for dir in ["run", "state/pods", "state/scratch"] {
+        for (dir, kept) in [
+            ("run", ""),
+            ("state/scratch", ""),
+            ("state/templates", "ext4-"),
+            ("images/staging", ""),
+            ("images/locks", ""),
+        ] {
             let Ok(entries) = fs::read_dir(self.dir.path().join(dir)) else {
                 continue;
             };
             for entry in entries {
                 let name = entry?.file_name().to_string_lossy().into_owned();
-                // Kept on purpose: what the host's KVM is, and the lock of the directory.
-                if !name.starts_with("host-kvm") && !name.ends_with(".lock") && name != "kvm.json" {
+                if kept.is_empty() || !name.starts_with(kept) {
                     found.push(format!("{dir}/{name}"));
                 }
             }
         }
+        found.extend(left::processes(self.dir.path())?);
+        found.extend(left::mounts(self.dir.path())?);
+        found.extend(left::loop_devices(self.dir.path())?);
         Ok(found)
     }
 }

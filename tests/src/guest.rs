@@ -70,7 +70,7 @@ impl Guest {
         let image = store.resolve(rootfs.to_str().context("path")?, &mut ())?;
         let serial = image.serial();
         std::fs::create_dir_all(&run)?;
-        let host = host_kvm(&artefacts.vmm(), &run)?;
+        let host = host_kvm(&artefacts.vmm(), &state)?;
         let spec = PodSpec {
             name: PodName::new("shared")?,
             dirs: Dirs { run, state },

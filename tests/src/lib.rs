@@ -6,4 +6,5 @@
 pub mod artefacts;
 pub mod cli;
 pub mod guest;
+pub mod left;
 pub mod rootfs;

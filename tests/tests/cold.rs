@@ -97,14 +97,20 @@ fn start_up(bench: &Bench, script: &str) -> (Child, Lines<BufReader<ChildStdout>
     (child, lines)
 }
 
-/// SIGTERM reaches the process; its own exit code comes back.
+/// Whoever reads the output leaves (`husk run ... | head -1`): the writer's pipe breaks, as without a machine in between,
+/// and the container goes on. Then SIGTERM reaches the process, and its own exit code comes back.
 #[test]
-fn sigterm_reaches_the_process_and_its_code_comes_back() {
+fn reader_that_leaves_breaks_the_pipe_and_sigterm_reaches_the_process() {
     let bench = Bench::new().unwrap();
-    let script = "trap 'echo bye; exit 42' TERM; echo up; while :; do sleep 1; done";
-    let (mut child, mut lines) = start_up(&bench, script);
+    let script = "trap 'echo bye >&2; exit 42' TERM; echo up; yes; echo broken $? >&2; \
+                  while :; do sleep 1; done";
+    let (mut child, lines) = start_up(&bench, script);
+    drop(lines);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    // SIGPIPE ended it: 128 + 13.
+    assert!(said.any(|line| line.unwrap() == "broken 141"));
     signal(child.id(), "TERM");
-    assert_eq!(lines.next().unwrap().unwrap(), "bye");
+    assert_eq!(said.next().unwrap().unwrap(), "bye");
     assert_eq!(child.wait().unwrap().code(), Some(42));
     assert_eq!(bench.leftovers().unwrap(), Vec::<String>::new());
 }

@@ -4,7 +4,11 @@
     reason = "a check that fails panics; the lint knows tests only by their attribute"
 )]
 
-use std::{fs, process::Output};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+};
 
 use husk_tests::{
     artefacts,
@@ -110,4 +114,147 @@ fn memory_too_small_names_the_value() {
         .run(&["run", "--memory", "1k", rootfs.to_str().unwrap(), "true"])
         .unwrap();
     assert_refused(&bench, &output, &["memory"]);
+}
+
+/// One byte of a layer is another: the digest says so, or the decompressor.
+#[test]
+fn run_corrupt_layer_names_it() {
+    let bench = Bench::new().unwrap();
+    let mut image = fs::read(artefacts::file("busybox.tar").unwrap()).unwrap();
+    let middle = image.len() / 2;
+    image[middle] ^= 1;
+    let file = bench.path().join("corrupt.tar");
+    fs::write(&file, image).unwrap();
+    let output = bench.run(&["run", file.to_str().unwrap(), "true"]).unwrap();
+    assert_refused(&bench, &output, &["layer sha256:"]);
+}
+
+#[test]
+fn run_as_another_user_asks_for_root() {
+    let bench = Bench::new().unwrap();
+    fs::set_permissions(bench.path(), Permissions::from_mode(0o755)).unwrap();
+    let husk = bench.path().join("husk");
+    fs::copy(artefacts::file("husk").unwrap(), &husk).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .arg(&husk)
+        .args(["run", "image", "true"])
+        .env("HUSK_CONFIG", bench.settings())
+        .output()
+        .unwrap();
+    assert_refused(&bench, &output, &["root", "65534"]);
+}
+
+/// Each row makes /dev/kvm unusable in a mount namespace of its own.
+#[test]
+fn kvm_that_cannot_be_used_is_told_with_a_fix() {
+    let bench = Bench::new().unwrap();
+    let missing = "mount -t tmpfs none /dev; mknod /dev/null c 1 3; mknod /dev/urandom c 1 9";
+    let forbidden = "mount -t tmpfs -o nodev none /mnt; mknod /mnt/kvm c 10 232; \
+                     mount --bind /mnt/kvm /dev/kvm";
+    let file = "mount -t tmpfs none /mnt; touch /mnt/kvm; mount --bind /mnt/kvm /dev/kvm";
+    for (before, words) in [
+        (missing, ["load the kvm module", "husk check"]),
+        (forbidden, ["Permission denied", "husk check"]),
+        (file, ["is no device", "husk check"]),
+    ] {
+        let mut husk = bench.husk_between(before, "").unwrap();
+        let output = husk.arg("run").arg(bench.rootfs()).arg("true").output();
+        assert_refused(&bench, &output.unwrap(), &["/dev/kvm", words[0], words[1]]);
+        // Nothing was converted only to hear that.
+        assert!(!bench.path().join("images").exists());
+    }
+}
+
+/// Each row is a file system that has no room for one stage of the conversion.
+#[test]
+fn disk_that_is_full_while_converting_is_told_and_left_empty() {
+    let bench = Bench::new().unwrap();
+    let images = bench.path().join("images");
+    let left = bench.path().join("left");
+    fs::create_dir(&images).unwrap();
+    let (dir, list) = (images.display(), left.display());
+    for (room, image) in [
+        ("size=1m", artefacts::file("busybox.tar").unwrap()),
+        ("size=12m", artefacts::file("busybox.tar").unwrap()),
+        ("nr_inodes=40", artefacts::file("busybox.tar").unwrap()),
+        ("size=4m", bench.rootfs()),
+    ] {
+        let before = format!("mount -t tmpfs -o {room} none {dir}");
+        let after = format!("find {dir} -mindepth 2 > {list}");
+        let mut husk = bench.husk_between(&before, &after).unwrap();
+        let output = husk.arg("run").arg(image).arg("true").output().unwrap();
+        let shown = images.to_string_lossy();
+        assert_refused(&bench, &output, &["no space left in", &shown, "free some"]);
+        assert_eq!(fs::read_to_string(&left).unwrap(), "", "{room}");
+    }
+}
+
+#[test]
+fn disk_that_is_full_before_the_scratch_disk_is_told_and_left_empty() {
+    let bench = Bench::new().unwrap();
+    let state = bench.path().join("state");
+    let left = bench.path().join("left");
+    fs::create_dir(&state).unwrap();
+    let (dir, list) = (state.display(), left.display());
+    let before = format!("mount -t tmpfs -o size=256k none {dir}");
+    let after = format!("find {dir} -type f ! -name host-kvm.json > {list}");
+    let mut husk = bench.husk_between(&before, &after).unwrap();
+    let output = husk.arg("run").arg(bench.rootfs()).arg("true").output();
+    let shown = state.to_string_lossy();
+    let words = ["no space left in", &*shown, "free some"];
+    assert_refused(&bench, &output.unwrap(), &words);
+    assert_eq!(fs::read_to_string(&left).unwrap(), "");
+}
+
+#[test]
+fn unknown_user_is_named() {
+    let bench = Bench::new().unwrap();
+    let rootfs = bench.rootfs();
+    let words = ["run", "-u", "nobody-here", rootfs.to_str().unwrap(), "true"];
+    let output = bench.run(&words).unwrap();
+    assert_refused(&bench, &output, &["unknown user", "nobody-here"]);
+}
+
+#[test]
+fn timeline_that_cannot_be_written_is_told_before_anything_runs() {
+    let bench = Bench::new().unwrap();
+    let rootfs = bench.rootfs();
+    let words = [
+        "run",
+        "--timeline=/no/dir/timeline.json",
+        rootfs.to_str().unwrap(),
+        "true",
+    ];
+    let output = bench.run(&words).unwrap();
+    assert_refused(&bench, &output, &["/no/dir/timeline.json"]);
+    assert!(!bench.path().join("images").exists());
+}
+
+/// What killed processes left: of a pod, of a conversion, of a template.
+#[test]
+fn gc_removes_what_killed_processes_left() {
+    let bench = Bench::new().unwrap();
+    let path = |name: &str| bench.path().join(name);
+    for dir in [
+        "images/staging/build-dead/tree",
+        "images/locks",
+        "state/templates",
+    ] {
+        fs::create_dir_all(path(dir)).unwrap();
+    }
+    // The kernel has no process 0.
+    for dir in ["run/.new-0-1-unborn", "run/.old-0-1-dying", "run/pod"] {
+        fs::create_dir_all(path(dir)).unwrap();
+        fs::write(path(dir).join("vsock.sock"), "").unwrap();
+    }
+    let record = r#"{"version":1,"owner":{"pid":0,"start_ticks":1},"vmm":null,"files":[]}"#;
+    fs::write(path("run/pod/record.json"), record).unwrap();
+    fs::write(path("images/locks/0123"), "").unwrap();
+    fs::write(path("state/templates/draft-dead"), "half").unwrap();
+    assert_eq!(bench.leftovers().unwrap().len(), 6);
+    let output = bench.run(&["gc"]).unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(output.stdout, b"pod\n", "{}", text(&output));
+    assert_eq!(bench.leftovers().unwrap(), Vec::<String>::new());
 }

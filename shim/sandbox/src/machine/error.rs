@@ -106,7 +106,9 @@ fn hint(path: &std::path::Path, source: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => {
             " (load the kvm module, or enable virtualization for this machine; see husk check)"
         }
-        io::ErrorKind::PermissionDenied => " (run husk as root; see husk check)",
+        io::ErrorKind::PermissionDenied => {
+            " (run husk as root, in a container give it the device; see husk check)"
+        }
         _ => " (see husk check)",
     }
 }

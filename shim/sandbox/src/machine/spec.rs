@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     os::fd::OwnedFd,
-    os::unix::net::UnixListener,
+    os::unix::{fs::FileTypeExt, net::UnixListener},
     path::{Path, PathBuf},
 };
 
@@ -120,7 +120,13 @@ impl MachineSpec {
 pub(super) fn open_kvm() -> Result<File, MachineError> {
     let path = Path::new("/dev/kvm");
     let opened = File::options().read(true).write(true).open(path);
-    opened.map_err(|source| open_error(path, source))
+    let kvm = opened.map_err(|source| open_error(path, source))?;
+    let about = kvm.metadata().map_err(|source| open_error(path, source))?;
+    if !about.file_type().is_char_device() {
+        let source = std::io::Error::other("is no device");
+        return Err(open_error(path, source));
+    }
+    Ok(kvm)
 }
 
 #[derive(Default)]

@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::fs::{FlockOperation, SeekFrom, copy_file_range, flock, seek};
+use rustix::fs::{FlockOperation, SeekFrom, copy_file_range, flock, seek, statvfs};
 use rustix::io::{Errno, retry_on_intr};
 use tempfile::NamedTempFile;
 use thiserror::Error;
@@ -24,6 +24,8 @@ pub const MAX_BYTES: u64 = 16 << 40;
 const BLOCK_BYTES: u64 = 4096;
 /// Changes with the options below: templates of other versions are not used.
 const VERSION: u32 = 2;
+/// More than what `mke2fs` writes into an empty file system and its sparse copy.
+const TEMPLATE_BYTES: u64 = 8 << 20;
 /// Beginning of the name of a template that is being made.
 const DRAFT: &str = "draft-";
 const UUID: &str = "5d6e4b0e-6873-4b6b-8f5c-736372617463";
@@ -45,6 +47,16 @@ pub enum ScratchError {
         path: PathBuf,
         /// What the kernel said.
         source: io::Error,
+    },
+    /// The file system of the templates is full.
+    #[error(
+        "no space left in {path}: {free} bytes are free, {TEMPLATE_BYTES} are needed (free some, or move the state directory)"
+    )]
+    DiskFull {
+        /// Where.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
     },
     /// `mke2fs` is missing or failed.
     #[error("mke2fs {0}")]
@@ -91,6 +103,7 @@ fn template(dir: &Path, size: u64) -> Result<File, ScratchError> {
         _ => {}
     }
     remove_drafts(dir)?;
+    enough_space(dir)?;
     // Whoever is first wins: all make the same bytes, and a rename replaces whole files.
     let draft = draft(dir)?;
     draft
@@ -104,6 +117,17 @@ fn template(dir: &Path, size: u64) -> Result<File, ScratchError> {
     file.set_permissions(Permissions::from_mode(0o400))
         .map_err(failed("protect", &path))?;
     File::open(&path).map_err(failed("open", &path))
+}
+
+/// Asked before: `mke2fs` names neither the place nor the size.
+fn enough_space(dir: &Path) -> Result<(), ScratchError> {
+    let about = statvfs(dir).map_err(|error| failed("look at", dir)(error.into()))?;
+    let free = about.f_bavail.saturating_mul(about.f_frsize);
+    if free < TEMPLATE_BYTES {
+        let path = dir.to_owned();
+        return Err(ScratchError::DiskFull { path, free });
+    }
+    Ok(())
 }
 
 /// A file that is locked as long as its maker lives.
@@ -120,9 +144,16 @@ fn draft(dir: &Path) -> Result<NamedTempFile, ScratchError> {
     }
 }
 
-/// Removes what makers left that were killed.
-fn remove_drafts(dir: &Path) -> Result<(), ScratchError> {
-    for found in fs::read_dir(dir).map_err(failed("list", dir))? {
+/// Removes what makers of templates left that were killed; that there is no directory is no error.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn remove_drafts(dir: &Path) -> Result<(), ScratchError> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed("list", dir))?,
+    };
+    for found in entries {
         let path = found.map_err(failed("list", dir))?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         if !name.starts_with(DRAFT.as_bytes()) {
