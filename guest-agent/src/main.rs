@@ -3,6 +3,7 @@
 //! - `guest`: the machine (doorbells, mounts, disks, clock, its end)
 //! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
 //! - `seccomp`: from a profile to a filter program, and into the kernel
+//! - `resources`: what a container may use
 //! - `stream`: connections and standard streams; `service`: the ttrpc calls
 //!
 //! # Building
@@ -22,6 +23,7 @@ mod guest;
 mod helper;
 mod process;
 mod readiness;
+mod resources;
 mod seccomp;
 mod service;
 mod start;

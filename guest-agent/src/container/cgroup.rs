@@ -35,7 +35,8 @@ impl Cgroup {
         &self.path
     }
 
-    fn directory(&self) -> PathBuf {
+    /// Where it is mounted.
+    pub(super) fn directory(&self) -> PathBuf {
         let below = self.path.strip_prefix("/").unwrap_or(&self.path);
         Path::new(TREE).join(below)
     }

@@ -7,11 +7,11 @@ use std::{
     mem,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 
 use husk_protocol::agent::{CreateContainerRequest, ExecRequest, Stdio};
-use oci_spec::runtime::Process as ProcessSpec;
+use oci_spec::runtime::{LinuxResources, Process as ProcessSpec};
 
 use super::{
     cgroup::Cgroup,
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     guest::RUN,
     process::{Action, HelperJob, Privileges, Starting, launch, make_pipes},
+    resources::{Limits, settle},
 };
 
 /// Files of a bundle, beside `config.json`: what libcontainer is not told.
@@ -56,6 +57,7 @@ struct NewProcess {
 struct Bundle {
     privileges: Privileges,
     filter: Option<PathBuf>,
+    resources: Option<LinuxResources>,
     net_sysctls: Vec<(String, String)>,
     warnings: Vec<String>,
 }
@@ -112,9 +114,12 @@ impl Agent {
         let Bundle {
             privileges,
             filter,
+            resources,
             net_sysctls,
-            warnings,
+            mut warnings,
         } = written?;
+        let limits = self.make_cgroup(cgroup, resources.as_ref())?;
+        warnings.extend_from_slice(&limits.warnings);
         let new = NewProcess {
             action: Action::Create,
             name: name.to_owned(),
@@ -126,12 +131,22 @@ impl Agent {
         };
         let stdio = request.stdio.clone().unwrap_or_default();
         let (process, starting) = self.make(new, &stdio).await?;
+        settle(&cgroup.directory(), &limits)?;
         let pid = process.pid;
         let mut table = self.table();
         let container = table.container_mut(&request.container_id)?;
         container.phase = Phase::Created(starting);
         container.processes.insert(String::new(), Arc::new(process));
         Ok(Made { pid, warnings })
+    }
+
+    fn make_cgroup(
+        &self,
+        cgroup: &Cgroup,
+        resources: Option<&LinuxResources>,
+    ) -> Result<Limits, ContainerError> {
+        let mut tree = self.cgroups.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(tree.make(&cgroup.directory(), resources)?)
     }
 
     /// Lets init go on, and answers when the command runs.
@@ -348,6 +363,7 @@ fn write_bundle(
     Ok(Bundle {
         privileges,
         filter,
+        resources: adapted.resources,
         net_sysctls: adapted.net_sysctls,
         warnings: adapted.warnings,
     })

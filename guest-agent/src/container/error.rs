@@ -4,7 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::{guest::DiskError, process::LaunchError, seccomp::ProfileError};
+use crate::{
+    guest::DiskError, process::LaunchError, resources::ResourceError, seccomp::ProfileError,
+};
 
 /// Why a call about a container failed.
 #[derive(Debug, Error)]
@@ -54,6 +56,9 @@ pub(crate) enum ContainerError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The container cannot have its resources.
+    #[error(transparent)]
+    Resources(#[from] ResourceError),
     /// The guest's own file systems are not there.
     #[error("guest is not prepared: {0}")]
     Unprepared(String),

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use oci_spec::runtime::{
-    Linux, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, Process, RootBuilder,
-    Spec, User,
+    Linux, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, Mount,
+    Process, RootBuilder, Spec, User,
 };
 
 use super::{error::ContainerError, users::Identity};
@@ -28,6 +28,8 @@ pub(super) struct Place<'a> {
 #[derive(Debug)]
 pub(super) struct Adapted {
     pub(super) spec: Spec,
+    /// What the container may use: the agent sets it.
+    pub(super) resources: Option<LinuxResources>,
     /// Kernel parameters of the container's network: the helper sets them.
     pub(super) net_sysctls: Vec<(String, String)>,
     /// The container's system call filter: the helper loads it.
@@ -54,12 +56,14 @@ pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerE
     spec.set_root(Some(root));
     let filter = take_seccomp(&mut spec, &mut warnings)?;
     let net_sysctls = adapt_linux(&mut spec, place, &mut warnings)?;
+    let resources = take_resources(&mut spec);
     match spec.process_mut() {
         Some(process) => adapt_process(process, &mut warnings)?,
         None => return Err(missing("process")),
     }
     Ok(Adapted {
         spec,
+        resources,
         net_sysctls,
         filter,
         warnings,
@@ -146,14 +150,6 @@ fn adapt_linux(
         linux.set_mount_label(None);
         warnings.push("linux.mountLabel is ignored: the guest has no SELinux".to_owned());
     }
-    let has_device_rules = linux
-        .resources()
-        .as_ref()
-        .and_then(|resources| resources.devices().as_ref())
-        .is_some_and(|rules| !rules.is_empty());
-    if has_device_rules {
-        warnings.push("linux.resources.devices is not applied yet".to_owned());
-    }
     Ok(net_sysctls)
 }
 
@@ -172,6 +168,14 @@ fn take_seccomp(
     let profile = Profile::new(&seccomp)?;
     warnings.extend_from_slice(profile.warnings());
     Ok(Some(compile(&profile)?))
+}
+
+/// libcontainer leaves out device rules and some limits without a word.
+fn take_resources(spec: &mut Spec) -> Option<LinuxResources> {
+    let linux = spec.linux_mut().as_mut()?;
+    let resources = linux.resources().clone();
+    linux.set_resources(None);
+    resources
 }
 
 /// They belong to the network namespace, which the helper makes before libcontainer runs.

@@ -11,6 +11,7 @@ use std::{
 use super::{cgroup::Cgroup, error::ContainerError, rootfs::Disks, rootfs::RootFs};
 use crate::{
     process::{Exit, ExitWatch, Pipes, Reaper, Starting},
+    resources::CgroupTree,
     stream::{Input, Output},
 };
 
@@ -129,6 +130,7 @@ pub(super) struct Container {
 pub(crate) struct Agent {
     pub(super) reaper: Arc<Reaper>,
     pub(super) disks: tokio::sync::Mutex<Disks>,
+    pub(super) cgroups: Mutex<CgroupTree>,
     table: Mutex<Table>,
     /// Why no container can be created, if so.
     unprepared: Option<String>,
@@ -146,6 +148,7 @@ impl Agent {
         Self {
             reaper,
             disks: tokio::sync::Mutex::default(),
+            cgroups: Mutex::default(),
             table: Mutex::default(),
             unprepared,
         }

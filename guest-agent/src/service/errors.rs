@@ -9,6 +9,7 @@ use crate::{
     container::ContainerError,
     guest::DiskError,
     process::{FailureClass, LaunchError},
+    resources::ResourceError,
 };
 
 /// The status of an error, its text followed by its causes.
@@ -43,6 +44,12 @@ fn classify(error: &ContainerError) -> (Code, Option<FailureKind>) {
             Code::INVALID_ARGUMENT,
             Some(FailureKind::FAILURE_KIND_UNKNOWN_USER),
         ),
+        ContainerError::Resources(ResourceError::Unsupported(_)) => (
+            Code::UNIMPLEMENTED,
+            Some(FailureKind::FAILURE_KIND_UNSUPPORTED),
+        ),
+        ContainerError::Resources(ResourceError::Io { .. }) => (Code::INTERNAL, None),
+        ContainerError::Resources(_) => (Code::INVALID_ARGUMENT, None),
         ContainerError::Disk(DiskError::InvalidSerial(_)) => (Code::INVALID_ARGUMENT, None),
         ContainerError::Disk(_) | ContainerError::Mount { .. } => (
             Code::FAILED_PRECONDITION,

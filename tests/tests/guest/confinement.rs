@@ -5,7 +5,10 @@ use std::{fs, os::unix::net::UnixStream, path::PathBuf};
 use husk_machine::api::Metrics;
 use husk_sandbox::machine::ControlClient;
 use husk_tests::guest::Guest;
-use oci_spec::runtime::{Capabilities, Capability, LinuxCapabilitiesBuilder, Spec};
+use oci_spec::runtime::{
+    Capabilities, Capability, LinuxCapabilitiesBuilder, LinuxDeviceCgroupBuilder, LinuxResources,
+    LinuxResourcesBuilder, Spec,
+};
 use tokio::sync::mpsc;
 
 /// A new connection to the pod's VMM; must be called on the guest's runtime.
@@ -103,7 +106,21 @@ pub(crate) fn all_powers(spec: &mut Spec) {
         linux.set_seccomp(None);
         linux.set_masked_paths(None);
         linux.set_readonly_paths(None);
+        linux.set_resources(Some(every_device()));
     }
+}
+
+/// Leave to use every device.
+fn every_device() -> LinuxResources {
+    let rule = LinuxDeviceCgroupBuilder::default()
+        .allow(true)
+        .access("rwm")
+        .build()
+        .unwrap();
+    LinuxResourcesBuilder::default()
+        .devices([rule])
+        .build()
+        .unwrap()
 }
 
 /// The capability of a name that the specification knows.

@@ -7,6 +7,7 @@
 mod confinement;
 mod container;
 mod memory;
+mod oci;
 mod streams;
 
 use std::{process::ExitCode, sync::Arc};
@@ -47,6 +48,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("t8_container_reaches_nobody_by_vsock", confinement::vsock),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
+    ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
 ];
 
 fn main() -> ExitCode {
