@@ -12,7 +12,8 @@ use oci_spec::runtime::LinuxResources;
 use super::{
     devices::{DevicePrograms, Verdict, compile, parse},
     error::ResourceError,
-    limits::{Limits, Setting, limits},
+    limits::limits,
+    settings::{Limits, Setting},
 };
 
 /// The controllers that a container's limits are made of. A kernel that lacks one says so when a limit needs it.

@@ -4,7 +4,7 @@ use oci_spec::runtime::{LinuxBlockIo, LinuxThrottleDevice};
 
 use super::{
     error::ResourceError,
-    limits::{Limits, Setting},
+    settings::{Limits, Setting},
 };
 
 /// Bounds of a weight in cgroup v1.

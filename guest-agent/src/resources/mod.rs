@@ -9,7 +9,8 @@ mod devices;
 mod error;
 mod io;
 mod limits;
+mod settings;
 
 pub(crate) use cgroup::{CgroupTree, settle};
 pub(crate) use error::ResourceError;
-pub(crate) use limits::Limits;
+pub(crate) use settings::Limits;

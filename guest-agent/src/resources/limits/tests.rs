@@ -3,7 +3,8 @@
 use oci_spec::runtime::LinuxResources;
 use serde_json::{Value, json};
 
-use super::{Limits, limits};
+use super::limits;
+use crate::resources::settings::{Limits, Setting};
 
 fn translated(resources: Value) -> Result<Limits, String> {
     let resources: LinuxResources = serde_json::from_value(resources).unwrap();
@@ -13,7 +14,7 @@ fn translated(resources: Value) -> Result<Limits, String> {
 /// What is written, in its order, early and late apart.
 fn written(resources: Value) -> (Vec<String>, Vec<String>) {
     let limits = translated(resources).unwrap();
-    let lines = |settings: &[super::Setting]| {
+    let lines = |settings: &[Setting]| {
         settings
             .iter()
             .map(|setting| format!("{}={}", setting.file, setting.value))
