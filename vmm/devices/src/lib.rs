@@ -1,4 +1,4 @@
-//! Devices of the Husk VMM: virtio over MMIO (balloon, block, vsock, rng) and the few legacy ports that a
+//! Devices of the Husk VMM: virtio over MMIO (balloon, block, net, vsock, rng) and the few legacy ports that a
 //! Linux guest needs. Knows no KVM: interrupts, memory and host files are handed in.
 //!
 //! The guest chooses every number that arrives here, so nothing in this crate may panic.
@@ -15,6 +15,7 @@
 pub mod balloon;
 pub mod block;
 pub mod legacy;
+pub mod net;
 pub mod rng;
 pub mod virtio;
 pub mod vsock;

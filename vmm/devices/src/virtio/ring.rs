@@ -1,7 +1,9 @@
 //! What every device does with a ring: serve what is available, then say whether an interrupt is due.
 
-use virtio_queue::{DescriptorChain, QueueOwnedT, QueueT};
-use vm_memory::GuestMemoryMmap;
+use std::sync::atomic::{Ordering, fence};
+
+use virtio_queue::{DescriptorChain, Error, Queue, QueueOwnedT, QueueT};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use super::device::{DeviceError, Rings};
 
@@ -59,4 +61,53 @@ pub fn drain(
         *rings.interrupt = true;
     }
     Ok(())
+}
+
+/// Give back several chains, head and bytes written of each: the driver sees all of them at once or none.
+///
+/// # Errors
+/// A head is no descriptor's, or the ring is not in guest memory.
+pub fn publish(mem: &GuestMemoryMmap, queue: &mut Queue, used: &[(u16, u32)]) -> Result<(), Error> {
+    let Some(((head, len), before)) = used.split_last() else {
+        return Ok(());
+    };
+    let mut index = queue.next_used();
+    for (head, len) in before {
+        if *head >= queue.size() {
+            return Err(Error::InvalidDescriptorIndex);
+        }
+        // An entry of the used ring (2.7.8): 4 bytes of flags and index, then 8 bytes each.
+        let place = u64::from(index.checked_rem(queue.size()).unwrap_or(0));
+        let address = queue.used_ring().checked_add(4 + place * 8);
+        let address = GuestAddress(address.ok_or(Error::AddressOverflow)?);
+        let entry = [u32::from(*head).to_le(), len.to_le()];
+        mem.write_obj(entry, address).map_err(Error::GuestMemory)?;
+        index = index.wrapping_add(1);
+    }
+    // The last entry moves the ring's index over all of them.
+    queue.set_next_used(index);
+    queue.add_used(mem, *head, *len)
+}
+
+/// Whether an interrupt is due for what was given back since the used index was `before`: for queues that [`publish`],
+/// where `Queue::needs_notification` knows of some of the entries only.
+///
+/// # Errors
+/// The ring is not in guest memory.
+pub fn interrupt_due(mem: &GuestMemoryMmap, queue: &Queue, before: u16) -> Result<bool, Error> {
+    if !queue.event_idx_enabled() {
+        return Ok(true);
+    }
+    // The entries come before the look at what the driver waits for (2.7.10.2).
+    fence(Ordering::SeqCst);
+    let at = queue
+        .avail_ring()
+        .checked_add(4 + u64::from(queue.size()) * 2);
+    let at = GuestAddress(at.ok_or(Error::AddressOverflow)?);
+    let event = u16::from_le(
+        mem.load(at, Ordering::Relaxed)
+            .map_err(Error::GuestMemory)?,
+    );
+    let now = queue.next_used();
+    Ok(now.wrapping_sub(event).wrapping_sub(1) < now.wrapping_sub(before))
 }

@@ -101,15 +101,17 @@ impl<D: VirtioDevice> MmioSlot<D> {
         call(&mut self.lock().device)
     }
 
-    /// The configuration space has changed: tell the driver, if there is one.
+    /// The configuration space has changed: tell the driver, if there is one; one that is still setting the device up,
+    /// and may have read the space already, is told when it is done.
     pub fn notify_config_change(&self) {
-        let driver_listens = {
-            let mut inner = self.lock();
-            inner.transport.config_changed();
-            inner.transport.driver_ok()
-        };
-        if driver_listens {
+        let mut inner = self.lock();
+        inner.transport.config_changed();
+        if inner.transport.driver_ok() {
+            drop(inner);
             self.raise(interrupt::CONFIG_CHANGE);
+        } else if inner.transport.status & status::DRIVER != 0 {
+            self.interrupt_status
+                .fetch_or(interrupt::CONFIG_CHANGE, Ordering::SeqCst);
         }
     }
 
@@ -255,6 +257,10 @@ impl<D: VirtioDevice> MmioSlot<D> {
             Effect::Activate => {
                 inner.transport.set_ring_features();
                 inner.device.activate(inner.transport.driver_features);
+                // What changed while the driver set the device up.
+                if self.interrupt_status.load(Ordering::SeqCst) != 0 {
+                    self.line.pulse();
+                }
             }
             Effect::Reset => {
                 let fresh = inner.transport.status == 0;
