@@ -10,27 +10,25 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
+mod bundle;
+
+pub(super) use bundle::state_directory;
+use bundle::{Bundle, FILTER, apply_user, own_privileges, take_privileges, write_bundle};
 use husk_protocol::agent::{CreateContainerRequest, ExecRequest, Stdio};
-use oci_spec::runtime::{LinuxResources, Process as ProcessSpec};
+use oci_spec::runtime::LinuxResources;
 
 use super::{
     cgroup::Cgroup,
     error::ContainerError,
     files::Inside,
-    rootfs::RootFs,
-    spec::{Place, adapt, adapt_exec, set_identity},
+    spec::adapt_exec,
     table::{Agent, Container, Phase, Process, ProcessKey},
-    users::resolve,
 };
 use crate::{
     guest::RUN,
     process::{Action, HelperJob, Privileges, Starting, launch, make_pipes},
     resources::{Limits, settle},
 };
-
-/// Files of a bundle, beside `config.json`: what libcontainer is not told.
-const FILTER: &str = "seccomp.bpf";
-const PRIVILEGES: &str = "privileges.json";
 
 /// Longest id: containerd's limit.
 const MAX_ID_BYTES: usize = 76;
@@ -51,15 +49,6 @@ struct NewProcess {
     privileges: Privileges,
     filter: Option<PathBuf>,
     net_sysctls: Vec<(String, String)>,
-}
-
-/// What became of a specification.
-struct Bundle {
-    privileges: Privileges,
-    filter: Option<PathBuf>,
-    resources: Option<LinuxResources>,
-    net_sysctls: Vec<(String, String)>,
-    warnings: Vec<String>,
 }
 
 impl Agent {
@@ -300,11 +289,6 @@ impl Agent {
     }
 }
 
-/// Where libcontainer keeps its state of every container.
-pub(super) fn state_directory() -> PathBuf {
-    Path::new(RUN).join("state")
-}
-
 /// Ids come from the host and go into messages and tables, never into paths.
 fn check_id(id: &str) -> Result<(), ContainerError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
@@ -313,94 +297,6 @@ fn check_id(id: &str) -> Result<(), ContainerError> {
     } else {
         Err(ContainerError::Invalid(format!("invalid id {id:?}")))
     }
-}
-
-/// Fits the specification to the assembled root, writes it and the pushed files.
-fn write_bundle(
-    request: &CreateContainerRequest,
-    root: &RootFs,
-    cgroup: &Cgroup,
-) -> Result<Bundle, ContainerError> {
-    let rootfs = root.merged();
-    let place = Place {
-        rootfs: &rootfs,
-        cgroup: cgroup.path(),
-        read_only: root.read_only,
-    };
-    let mut adapted = adapt(&request.spec_json, place)?;
-    let inside = Inside::open(&rootfs).map_err(ContainerError::io("open root of the container"))?;
-    if let Some(process) = adapted.spec.process_mut() {
-        apply_user(process, &request.user, &inside)?;
-        let cwd = process.cwd().clone();
-        inside
-            .make_directories(&cwd)
-            .map_err(ContainerError::io(format!(
-                "make working directory {}",
-                cwd.display()
-            )))?;
-    }
-    for file in &request.files {
-        inside.put(file)?;
-    }
-    fs::create_dir_all(state_directory()).map_err(ContainerError::io("make state directory"))?;
-    let privileges = match adapted.spec.process_mut() {
-        Some(process) => take_privileges(process, &mut adapted.warnings)?,
-        None => Privileges::default(),
-    };
-    let directory = root.directory();
-    let filter = adapted.filter.as_ref().map(|_| directory.join(FILTER));
-    let write = || {
-        if let (Some(path), Some(program)) = (&filter, &adapted.filter) {
-            fs::write(path, program.to_bytes())?;
-        }
-        fs::write(directory.join(PRIVILEGES), serde_json::to_vec(&privileges)?)?;
-        fs::write(
-            directory.join("config.json"),
-            serde_json::to_vec(&adapted.spec)?,
-        )
-    };
-    write().map_err(ContainerError::io("write bundle"))?;
-    Ok(Bundle {
-        privileges,
-        filter,
-        resources: adapted.resources,
-        net_sysctls: adapted.net_sysctls,
-        warnings: adapted.warnings,
-    })
-}
-
-/// libcontainer drops capabilities before the filter could be loaded, so it is told of none.
-fn take_privileges(
-    process: &mut ProcessSpec,
-    warnings: &mut Vec<String>,
-) -> Result<Privileges, ContainerError> {
-    let privileges = Privileges::of(process.capabilities().as_ref(), warnings);
-    process.set_capabilities(None);
-    privileges.map_err(ContainerError::Invalid)
-}
-
-/// The container's own, for a process that asks for none.
-fn own_privileges(bundle: &Path) -> io::Result<Privileges> {
-    Ok(serde_json::from_slice(&fs::read(bundle.join(PRIVILEGES))?)?)
-}
-
-fn apply_user(
-    process: &mut ProcessSpec,
-    user: &str,
-    inside: &Inside,
-) -> Result<(), ContainerError> {
-    if user.is_empty() {
-        return Ok(());
-    }
-    let read = |path: &str| {
-        inside
-            .read(Path::new(path))
-            .map_err(ContainerError::io(format!("read {path} of the container")))
-    };
-    let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
-    let identity = resolve(user, passwd.as_deref(), group.as_deref())?;
-    set_identity(process, &identity);
-    Ok(())
 }
 
 /// libcontainer's init waits for a connection on this socket.
