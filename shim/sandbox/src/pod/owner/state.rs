@@ -1,6 +1,12 @@
 //! The owner of a pod's state: one task that reads one queue.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use husk_machine::api::ExitReport;
 use tokio::{
@@ -47,6 +53,8 @@ pub(in crate::pod) struct Owner {
     pub(super) ready: Vec<Reply<GuestInfo>>,
     pub(super) ends: Vec<Reply<MachineEnd>>,
     pub(super) fault: Option<String>,
+    /// Whether we sent the VMM SIGKILL.
+    pub(super) killed: Arc<AtomicBool>,
     pub(super) report: Option<ExitReport>,
     pub(super) reaped: Option<Option<ProcessEnd>>,
     pub(super) closed: bool,
@@ -63,6 +71,7 @@ impl Owner {
             ready: Vec::new(),
             ends: Vec::new(),
             fault: None,
+            killed: Arc::default(),
             report: None,
             reaped: None,
             closed: false,
@@ -93,6 +102,7 @@ impl Owner {
     pub(super) fn end_machine(&self) {
         let control = self.owned.meter.control.clone();
         let killer = self.owned.killer.try_clone();
+        let killed = Arc::clone(&self.killed);
         tokio::spawn(async move {
             // Whatever comes of the word, the process is gone after the grace.
             let asked = timeout(STOP_GRACE, control.stop()).await;
@@ -100,6 +110,7 @@ impl Owner {
                 sleep(STOP_GRACE).await;
             }
             if let Ok(killer) = killer {
+                killed.store(true, Ordering::Relaxed);
                 killer.kill();
             }
         });
@@ -118,10 +129,15 @@ impl Owner {
             .report
             .as_ref()
             .map_or(0, |report| report.metrics.instructions);
+        // A VMM that somebody else killed took the agent's connection with it: the signal is the cause, not the fault.
+        let foreign = matches!(process, Some(ProcessEnd::Signal(_)))
+            && self.report.is_none()
+            && !self.killed.load(Ordering::Relaxed);
+        let fault = self.fault.take().filter(|_| !foreign);
         let (log_tail, leftovers) = self.owned.remains.clear();
         self.owned.timeline.mark("teardown", instructions);
         let end = MachineEnd {
-            fault: self.fault.take(),
+            fault,
             report: self.report.take(),
             process,
             log_tail,

@@ -71,6 +71,7 @@ async fn killed_machine_is_137_for_who_runs_and_an_error_for_who_asks() {
     assert_eq!(exit.code, 137);
     let machine = exit.machine.unwrap();
     assert!(!machine.is_asked_for());
+    assert!(machine.to_string().contains("signal 9"), "{machine}");
     let error = played.pod.create(container("d")).await.unwrap_err();
     assert!(matches!(error, PodError::MachineEnded(_)), "{error}");
     assert_eq!(fs::read_dir(played.run.path()).unwrap().count(), 1);
