@@ -134,7 +134,11 @@ impl Running<'_> {
         if exit.machine.is_none() {
             pod.mark("exit").await;
             tokio::select! {
-                ended = copying.complete() => ended?,
+                ended = copying.complete() => {
+                    ended?;
+                    // A machine that dies now closes the streams too: that must not pass for the end of the output.
+                    pod.instructions().await.context("the rest of the output")?;
+                }
                 _ = signals.next_end() => {}
             }
         }
