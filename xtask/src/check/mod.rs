@@ -18,4 +18,4 @@ mod stages;
 mod tests;
 
 pub(crate) use stages::{Tally, everything, without_guest};
-pub(crate) use tests::run as run_tests;
+pub(crate) use tests::{Count, run as run_tests};

@@ -1,6 +1,7 @@
 //! What the subcommands do, one file each; each is a short list of calls into `kernel`, `rootfs`, `check` and `image`.
 
 mod build;
+mod guests;
 mod run;
 mod test;
 

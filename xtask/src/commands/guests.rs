@@ -1,0 +1,107 @@
+//! The part of `cargo xtask test` that boots guests.
+//!
+//! Where guest kernel code is interpreted a guest keeps one CPU busy for as long as it lives, so two of them run side by
+//! side: the one that most checks share, and whatever boots guests of its own, one after the other.
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::check::{self, Count, Tally};
+use crate::paths::Workspace;
+
+/// Every test that boots something; `ready` says whether what they need was built.
+pub(super) fn run(workspace: &Workspace, tally: &mut Tally, ready: bool) {
+    // A dozen instructions each, so that they need nothing that was built.
+    tally.stage("small guests", |count| {
+        let mut cargo = cargo(workspace, "husk-machine", &["--test", "kvm"]);
+        cargo.args(["--", "--ignored"]);
+        check::run_tests(workspace, "small-guests", &mut cargo, count)
+    });
+    let built = || {
+        if ready {
+            Ok(())
+        } else {
+            bail!("not run: what it needs was not built")
+        }
+    };
+    tally.stage("vmm with a kernel", |count| {
+        built()?;
+        // The other flavour, the other format and a second vCPU; what follows boots the lean vmlinux.
+        let kernel = workspace.artefacts().join("bzImage-hardened");
+        let mut cargo = cargo(workspace, "husk-machine", &["--test", "vm"]);
+        cargo
+            .args(["--", "--ignored", "boot::"])
+            .env("HUSK_TEST_KERNEL", kernel)
+            .env("HUSK_TEST_VCPUS", "2");
+        check::run_tests(workspace, "vmm-with-kernel", &mut cargo, count)
+    });
+    tally.stage("end-to-end", |count| {
+        built()?;
+        end_to_end(workspace, count)
+    });
+}
+
+/// The tests of the crate `tests`, whose folder `guest` is the guest that many share.
+fn end_to_end(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    const SHARED: &str = "guest";
+    let others: Vec<OsString> = programs(workspace)?
+        .into_iter()
+        .filter(|name| name != SHARED)
+        .flat_map(|name| [OsString::from("--test"), name])
+        .collect();
+    // Built first: two builds would wait for each other.
+    let mut build = cargo(workspace, "husk-tests", &["--no-run"]);
+    check::run_tests(workspace, "end-to-end-build", &mut build, count)?;
+    let mut alone = Count::default();
+    let (shared, own) = thread::scope(|scope| {
+        let own = scope.spawn(|| {
+            let mut cargo = cargo(workspace, "husk-tests", &["--no-fail-fast", "--lib"]);
+            cargo.args(others).args(["--", "--test-threads=1"]);
+            check::run_tests(workspace, "end-to-end-own", &mut cargo, &mut alone)
+        });
+        let mut cargo = cargo(workspace, "husk-tests", &["--test", SHARED]);
+        let shared = check::run_tests(workspace, "end-to-end-shared", &mut cargo, count);
+        let own = own.join();
+        (
+            shared,
+            own.unwrap_or_else(|_| Err(anyhow!("the tests with guests of their own panicked"))),
+        )
+    });
+    *count += alone;
+    match (shared, own) {
+        (Err(one), Err(other)) => bail!("{one:#}\n{other:#}"),
+        (one, other) => one.and(other),
+    }
+}
+
+/// Names of the test programs.
+fn programs(workspace: &Workspace) -> Result<Vec<OsString>> {
+    let dir = workspace.root.join("tests/tests");
+    let list = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    let mut names = Vec::new();
+    for entry in list {
+        let path = entry
+            .with_context(|| format!("cannot list {}", dir.display()))?
+            .path();
+        if path.join("main.rs").is_file() || path.extension().is_some_and(|end| end == "rs") {
+            names.extend(path.file_stem().map(OsString::from));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn cargo(workspace: &Workspace, package: &str, arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["test", "--package", package])
+        .args(arguments)
+        .current_dir(&workspace.root)
+        .env("CARGO_TARGET_DIR", &workspace.target)
+        .env("HUSK_ARTEFACTS", workspace.artefacts());
+    cargo
+}
