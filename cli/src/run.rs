@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
         Step::Ended(signal) => return Ok(signals::exit_code(signal)),
     };
     timeline.mark("image ready", 0);
-    let options = options(args, &name);
+    let options = options(args, &name)?;
     let spec = spec::container(&image.source, &image.accounts, &options, &|name| {
         env::var(name).ok()
     })?;

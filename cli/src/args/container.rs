@@ -1,7 +1,11 @@
 //! What a container is: the options of `husk run` that end up in its specification.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use husk_sandbox::spec::EnvOption;
+use husk_sandbox::spec::{
+    CapabilityName, EnvOption, PidsLimit, SecurityOption, Sysctl, Tmpfs, Ulimit, label,
+};
 
 use crate::values::{cpu_millis, env_option, memory_bytes};
 
@@ -10,6 +14,9 @@ pub(crate) struct ContainerArgs {
     /// Set an environment variable, or pass this process's on
     #[arg(short, long = "env", value_name = "NAME[=VALUE]", value_parser = env_option)]
     pub(crate) env: Vec<EnvOption>,
+    /// Set environment variables from a file, one NAME=VALUE or NAME a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<PathBuf>,
     /// Working directory
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
@@ -31,4 +38,28 @@ pub(crate) struct ContainerArgs {
     /// Replace the image's entry point
     #[arg(long, value_name = "COMMAND")]
     pub(crate) entrypoint: Option<String>,
+    /// Add a capability, or ALL
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
+    pub(crate) cap_add: Vec<CapabilityName>,
+    /// Take a capability away, or ALL
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
+    pub(crate) cap_drop: Vec<CapabilityName>,
+    /// seccomp=FILE, seccomp=unconfined, no-new-privileges[=BOOL], systempaths=unconfined
+    #[arg(long, value_name = "OPTION")]
+    pub(crate) security_opt: Vec<SecurityOption>,
+    /// Mount a file system in memory
+    #[arg(long, value_name = "PATH[:OPTIONS]")]
+    pub(crate) tmpfs: Vec<Tmpfs>,
+    /// Limit a resource of each process, as nofile=1024:4096
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub(crate) ulimit: Vec<Ulimit>,
+    /// Set a kernel parameter of the container's namespaces
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) sysctl: Vec<Sysctl>,
+    /// Limit the number of processes and threads; -1 is no limit
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub(crate) pids_limit: Option<PidsLimit>,
+    /// Set a label
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
 }

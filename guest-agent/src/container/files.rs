@@ -1,13 +1,14 @@
 //! Files inside a root file system that is not trusted: no look-up leaves it, whatever its symlinks say.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Write},
-    os::fd::OwnedFd,
-    path::{Component, Path},
+    os::fd::{AsRawFd, OwnedFd},
+    path::{Component, Path, PathBuf},
 };
 
 use husk_protocol::agent::PushedFile;
+use oci_spec::runtime::{Mount, Spec};
 use rustix::{
     fs::{
         AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, mkdirat, openat,
@@ -20,6 +21,9 @@ use super::error::ContainerError;
 
 /// Most that is read of a file such as /etc/passwd.
 const MAX_READ_BYTES: u64 = 4 << 20;
+
+/// Type of the mount of an image's volume.
+const VOLUME: &str = "volume";
 
 /// The root directory of a container, seen from outside.
 #[derive(Debug)]
@@ -114,6 +118,30 @@ impl Inside {
             file.path
         )))
     }
+}
+
+/// Mounts of type `volume` become binds that libcontainer knows: the container's own directory, made when missing, onto
+/// itself. So it is writable though the root is read-only, and has what the image has there.
+pub(super) fn bind_volumes(spec: &mut Spec, inside: &Inside) -> Result<(), ContainerError> {
+    let is_volume = |mount: &&mut Mount| mount.typ().as_deref() == Some(VOLUME);
+    let mut mounts = spec.mounts().clone().unwrap_or_default();
+    for mount in mounts.iter_mut().filter(is_volume) {
+        let path = mount.destination().clone();
+        let failed = ContainerError::io(format!("make volume {}", path.display()));
+        let source = inside
+            .make_directories(&path)
+            .and_then(|dir| real_path(&dir));
+        mount.set_source(Some(source.map_err(failed)?));
+        mount.set_typ(Some("bind".to_owned()));
+        mount.set_options(Some(vec!["rbind".to_owned(), "rw".to_owned()]));
+    }
+    spec.set_mounts(Some(mounts));
+    Ok(())
+}
+
+/// Where an open directory is: the path has no symbolic link in it, which the image could have put there.
+fn real_path(dir: &OwnedFd) -> io::Result<PathBuf> {
+    fs::read_link(Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string()))
 }
 
 /// An absolute path without "..".

@@ -12,7 +12,7 @@ use crate::{
     container::{
         cgroup::Cgroup,
         error::ContainerError,
-        files::Inside,
+        files::{Inside, bind_volumes},
         rootfs::RootFs,
         spec::{Place, adapt, set_identity},
         users::resolve,
@@ -58,6 +58,7 @@ pub(super) fn write_bundle(
                 cwd.display()
             )))?;
     }
+    bind_volumes(&mut adapted.spec, &inside)?;
     for file in &request.files {
         inside.put(file)?;
     }

@@ -1,5 +1,6 @@
 //! What callers see: an image, its configuration, and the news while one is made.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use oci_spec::runtime::Spec;
@@ -92,6 +93,10 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// Name or number of the signal that asks it to stop.
     pub stop_signal: Option<String>,
+    /// Directories that hold data: writable whatever the root is.
+    pub volumes: Vec<String>,
+    /// What the image says about itself.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `/etc/passwd` and `/etc/group` of an image, as they were when it was made; empty when the image has none.

@@ -1,14 +1,16 @@
 //! The specification of one container.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Capabilities, Spec};
 use serde_json::{Map, Value, json};
 
 use super::command::command;
-use super::defaults::{self, Privilege};
+use super::defaults::{self, Paths, Privilege};
 use super::environment::environment;
 use super::error::SpecError;
+use super::flags::{self, PidsLimit, SeccompChoice, Security};
 use super::options::RunOptions;
 use super::user::identity;
 use crate::images::{Accounts, ImageConfig, ImageSource};
@@ -23,6 +25,8 @@ const MAX_CPU_MILLIS: u32 = 32_000;
 /// Docker's least: below that, no program starts.
 const MIN_MEMORY_BYTES: u64 = 6 << 20;
 const MAX_MEMORY_BYTES: u64 = 4 << 40;
+/// Where the OCI image specification puts an image's stop signal.
+const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
 const MAX_HOSTNAME_BYTES: usize = 63;
 
 /// The specification for an image and what was asked. `inherited` looks into the caller's own environment.
@@ -50,23 +54,62 @@ pub fn container(
     } else {
         Privilege::User
     };
+    let granted = flags::capabilities(&options.cap_add, &options.cap_drop);
+    let mut process = json!({
+        "terminal": options.terminal,
+        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups},
+        "args": command(image, options)?,
+        "env": environment(image, options, &user.home, inherited)?,
+        "cwd": working_dir(image, options)?,
+        "capabilities": defaults::capabilities(privilege, &granted),
+        "noNewPrivileges": options.security.no_new_privileges,
+    });
+    if !options.ulimits.is_empty() {
+        process["rlimits"] = flags::rlimits(&options.ulimits);
+    }
+    let mut mounts = defaults::mounts();
+    flags::with_tmpfs(&mut mounts, &options.tmpfs);
+    flags::with_volumes(&mut mounts, &image.volumes)
+        .map_err(|error| SpecError::Invalid(format!("the image's volumes: {error}")))?;
     let spec = json!({
         "ociVersion": VERSION,
         "root": {"path": "rootfs", "readonly": options.read_only},
         "hostname": options.hostname,
-        "process": {
-            "terminal": options.terminal,
-            "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups},
-            "args": command(image, options)?,
-            "env": environment(image, options, &user.home, inherited)?,
-            "cwd": working_dir(image, options)?,
-            "capabilities": defaults::capabilities(privilege),
-            "noNewPrivileges": false,
-        },
-        "mounts": defaults::mounts(),
-        "linux": defaults::linux(&resources(options)?),
+        "process": process,
+        "mounts": mounts,
+        "annotations": annotations(image, options),
+        "linux": linux(options, &granted)?,
     });
     Ok(serde_json::from_value(spec)?)
+}
+
+fn linux(options: &RunOptions, granted: &Capabilities) -> Result<Map<String, Value>, SpecError> {
+    let paths = if options.security.paths_unconfined {
+        Paths::Unconfined
+    } else {
+        Paths::Confined
+    };
+    let mut linux = defaults::linux(paths);
+    linux.insert("resources".to_owned(), resources(options)?);
+    if !options.sysctls.is_empty() {
+        linux.insert("sysctl".to_owned(), flags::sysctls(&options.sysctls));
+    }
+    if let SeccompChoice::Profile(content) = &options.security.seccomp {
+        let profile = flags::seccomp_profile(content, granted);
+        let invalid = |error| SpecError::Invalid(format!("--security-opt seccomp: {error}"));
+        linux.insert("seccomp".to_owned(), profile.map_err(invalid)?);
+    }
+    Ok(linux)
+}
+
+/// Labels and the stop signal, where the image specification puts them ("conversion").
+fn annotations(image: &ImageConfig, options: &RunOptions) -> BTreeMap<String, String> {
+    let mut annotations = image.labels.clone();
+    annotations.extend(options.labels.iter().cloned());
+    if let Some(signal) = &image.stop_signal {
+        annotations.insert(STOP_SIGNAL.to_owned(), signal.clone());
+    }
+    annotations
 }
 
 fn bundle(spec: &Spec, options: &RunOptions) -> Result<Spec, SpecError> {
@@ -79,6 +122,13 @@ fn bundle(spec: &Spec, options: &RunOptions) -> Result<Spec, SpecError> {
         ("--read-only", options.read_only),
         ("--cpus", options.cpu_millis.is_some()),
         ("--memory", options.memory_bytes.is_some()),
+        ("--cap-add", !options.cap_add.is_empty()),
+        ("--cap-drop", !options.cap_drop.is_empty()),
+        ("--security-opt", options.security != Security::default()),
+        ("--tmpfs", !options.tmpfs.is_empty()),
+        ("--ulimit", !options.ulimits.is_empty()),
+        ("--sysctl", !options.sysctls.is_empty()),
+        ("--pids-limit", options.pids_limit.is_some()),
     ];
     if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
         return Err(SpecError::BundleOption(name));
@@ -140,6 +190,9 @@ fn resources(options: &RunOptions) -> Result<Value, SpecError> {
             });
         }
         resources.insert("memory".to_owned(), json!({"limit": bytes, "swap": bytes}));
+    }
+    if let Some(PidsLimit(Some(limit))) = options.pids_limit {
+        resources.insert("pids".to_owned(), json!({"limit": limit}));
     }
     Ok(Value::Object(resources))
 }

@@ -1,24 +1,7 @@
 //! What every container gets that does not say otherwise: the set that Docker and containerd agree on.
 
-use serde_json::{Value, json};
-
-/// Capabilities of a container (Docker's default set).
-const CAPABILITIES: [&str; 14] = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FSETID",
-    "CAP_FOWNER",
-    "CAP_MKNOD",
-    "CAP_NET_RAW",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETFCAP",
-    "CAP_SETPCAP",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_SYS_CHROOT",
-    "CAP_KILL",
-    "CAP_AUDIT_WRITE",
-];
+use oci_spec::runtime::Capabilities;
+use serde_json::{Map, Value, json};
 
 /// Files of /proc and /sys that tell or do too much.
 const MASKED: [&str; 11] = [
@@ -43,6 +26,15 @@ const READ_ONLY: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
+/// Whether parts of /proc and /sys are hidden and read-only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paths {
+    /// As everybody's.
+    Confined,
+    /// Somebody asked for all of them.
+    Unconfined,
+}
+
 /// Whether the process is root, which alone has its capabilities from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Privilege {
@@ -52,23 +44,24 @@ pub(super) enum Privilege {
     User,
 }
 
-pub(super) fn capabilities(privilege: Privilege) -> Value {
+/// The five sets: the process has what it may have, or may gain it by executing.
+pub(super) fn capabilities(privilege: Privilege, granted: &Capabilities) -> Value {
     match privilege {
         Privilege::Root => json!({
-            "bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES,
+            "bounding": granted, "effective": granted, "permitted": granted,
         }),
-        Privilege::User => json!({ "bounding": CAPABILITIES }),
+        Privilege::User => json!({ "bounding": granted }),
     }
 }
 
-pub(super) fn mounts() -> Value {
+pub(super) fn mounts() -> Vec<Value> {
     let mount = |destination: &str, kind: &str, options: &[&str]| json!({"destination": destination, "type": kind, "source": kind, "options": options});
-    json!([
+    vec![
         mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount(
             "/dev",
             "tmpfs",
-            &["nosuid", "strictatime", "mode=755", "size=65536k"]
+            &["nosuid", "strictatime", "mode=755", "size=65536k"],
         ),
         mount(
             "/dev/pts",
@@ -79,35 +72,37 @@ pub(super) fn mounts() -> Value {
                 "newinstance",
                 "ptmxmode=0666",
                 "mode=0620",
-                "gid=5"
+                "gid=5",
             ],
         ),
         mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
         mount(
             "/sys/fs/cgroup",
             "cgroup",
-            &["nosuid", "noexec", "nodev", "relatime", "ro"]
+            &["nosuid", "noexec", "nodev", "relatime", "ro"],
         ),
         mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
         mount(
             "/dev/shm",
             "tmpfs",
-            &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]
+            &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
         ),
-    ])
+    ]
 }
 
-/// Everything below `linux` but the limits. Device rules: nothing but what every runtime allows by itself.
-pub(super) fn linux(resources: &Value) -> Value {
+/// Everything below `linux` but limits, parameters and system calls. Device rules: nothing but what every runtime allows
+/// by itself.
+pub(super) fn linux(paths: Paths) -> Map<String, Value> {
     let namespaces = ["pid", "network", "ipc", "uts", "mount", "cgroup"];
-    let namespaces: Vec<Value> = namespaces
+    let namespaces: Value = namespaces
         .iter()
         .map(|kind| json!({"type": kind}))
         .collect();
-    json!({
-        "namespaces": namespaces,
-        "maskedPaths": MASKED,
-        "readonlyPaths": READ_ONLY,
-        "resources": resources,
-    })
+    let mut linux = Map::new();
+    linux.insert("namespaces".to_owned(), namespaces);
+    if paths == Paths::Confined {
+        linux.insert("maskedPaths".to_owned(), json!(MASKED));
+        linux.insert("readonlyPaths".to_owned(), json!(READ_ONLY));
+    }
+    linux
 }

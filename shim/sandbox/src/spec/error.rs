@@ -54,6 +54,9 @@ pub enum SpecError {
     /// An option that a bundle's own specification decides.
     #[error("{0} cannot be given with an OCI bundle: its config.json decides")]
     BundleOption(&'static str),
+    /// A volume or a profile that is not valid.
+    #[error("{0}")]
+    Invalid(String),
     /// The specification cannot be expressed.
     #[error("container specification")]
     Json(#[from] serde_json::Error),

@@ -1,5 +1,7 @@
 //! What a person can ask of one container, and the shape of a machine.
 
+use super::flags::{CapabilityName, PidsLimit, Security, Sysctl, Tmpfs, Ulimit};
+
 /// What `husk run` was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
@@ -23,6 +25,22 @@ pub struct RunOptions {
     pub memory_bytes: Option<u64>,
     /// Whether the process gets a pseudo-terminal.
     pub terminal: bool,
+    /// Capabilities besides the default ones.
+    pub cap_add: Vec<CapabilityName>,
+    /// Capabilities that are taken away.
+    pub cap_drop: Vec<CapabilityName>,
+    /// What else holds the container.
+    pub security: Security,
+    /// File systems in memory.
+    pub tmpfs: Vec<Tmpfs>,
+    /// Limits of each process.
+    pub ulimits: Vec<Ulimit>,
+    /// Kernel parameters of the container's namespaces.
+    pub sysctls: Vec<Sysctl>,
+    /// Limit of processes and threads.
+    pub pids_limit: Option<PidsLimit>,
+    /// Added to the image's labels, which end up as annotations.
+    pub labels: Vec<(String, String)>,
 }
 
 /// One `-e`.

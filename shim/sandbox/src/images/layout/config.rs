@@ -52,5 +52,12 @@ pub(super) fn container(config: &ImageConfiguration) -> ImageConfig {
         user: config.user().clone().unwrap_or_default(),
         working_dir: config.working_dir().clone().unwrap_or_default(),
         stop_signal: config.stop_signal().clone(),
+        volumes: list(config.volumes()),
+        labels: config
+            .labels()
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
     }
 }
