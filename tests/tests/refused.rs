@@ -14,6 +14,7 @@ use husk_tests::{
     artefacts,
     cli::{Bench, text},
 };
+use serde_json::Value;
 
 /// A run that must end with 125 and one line that holds every one of `words`, and leaves nothing.
 fn assert_refused(bench: &Bench, output: &Output, words: &[&str]) {
@@ -164,6 +165,49 @@ fn kvm_that_cannot_be_used_is_told_with_a_fix() {
         // Nothing was converted only to hear that.
         assert!(!bench.path().join("images").exists());
     }
+}
+
+#[test]
+fn check_names_what_is_missing_and_how_to_mend_it() {
+    let bench = Bench::new().unwrap();
+    let before = "mount -t tmpfs none /dev; mknod /dev/null c 1 3";
+    let mut husk = bench.husk_between(before, "").unwrap();
+    let output = husk.arg("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let report = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = report.lines().collect();
+    assert!(report.contains("FAIL  kvm-device"), "{report}");
+    for (line, next) in lines.iter().zip(&lines[1..]) {
+        assert!(
+            !line.starts_with("FAIL") || next.contains("fix: "),
+            "{report}"
+        );
+    }
+    // The same for programs, on a host that can run machines.
+    let output = bench.run(&["check", "--json"]).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|check| check["name"] == "kvm-kind"));
+    assert_eq!(bench.leftovers().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn words_that_are_no_option_are_named() {
+    let bench = Bench::new().unwrap();
+    for (words, named) in [
+        (&["run", "--nope", "image"][..], "--nope"),
+        (&["run", "--memory", "much", "image"], "\"much\""),
+        (&["run", "--cpus", "-1", "image"], "-1"),
+        (&["run"], "<IMAGE>"),
+        (&["fly"], "fly"),
+    ] {
+        let output = bench.run(words).unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(125), "{}", text(&output));
+        assert!(stderr.contains(named), "no {named} in: {stderr}");
+    }
+    assert_eq!(bench.leftovers().unwrap(), Vec::<String>::new());
 }
 
 /// Each row is a file system that has no room for one stage of the conversion.
