@@ -21,7 +21,10 @@ pub(super) fn command(image: &ImageConfig, options: &RunOptions) -> Result<Vec<S
         return Err(SpecError::NoCommand);
     }
     match command.iter().find(|argument| argument.contains('\0')) {
-        Some(argument) => Err(SpecError::Argument(argument.clone())),
+        Some(argument) => {
+            let problem = format!("argument {argument:?} holds a NUL byte");
+            Err(SpecError::Invalid(problem))
+        }
         None => Ok(command),
     }
 }

@@ -1,7 +1,8 @@
 //! The environment: defaults, then the image's, then the caller's; later ones win, in the place of the first.
 
 use super::error::SpecError;
-use super::options::{EnvOption, RunOptions};
+use super::flags::EnvOption;
+use super::options::RunOptions;
 use crate::images::ImageConfig;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

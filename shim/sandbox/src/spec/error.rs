@@ -28,9 +28,6 @@ pub enum SpecError {
     /// A host name that the kernel or DNS refuses.
     #[error("host name {0:?} is not 1 to 63 letters, digits, dots, dashes and underscores")]
     Hostname(String),
-    /// A text that a program cannot be given.
-    #[error("argument {0:?} holds a NUL byte")]
-    Argument(String),
     /// Too few or too many CPUs.
     #[error("{given} thousandths of a CPU are not between {min} and {max}")]
     Cpus {
@@ -54,7 +51,7 @@ pub enum SpecError {
     /// An option that a bundle's own specification decides.
     #[error("{0} cannot be given with an OCI bundle: its config.json decides")]
     BundleOption(&'static str),
-    /// A volume or a profile that is not valid.
+    /// An argument, a volume or a profile that is not valid.
     #[error("{0}")]
     Invalid(String),
     /// The specification cannot be expressed.

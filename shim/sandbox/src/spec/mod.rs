@@ -21,9 +21,9 @@ mod user;
 pub use container::container;
 pub use error::SpecError;
 pub use flags::{
-    CapabilityName, PidsLimit, SeccompChoice, Security, SecurityOption, Sysctl, Tmpfs, Ulimit,
-    env_file, label,
+    CapabilityName, EnvOption, PidsLimit, SeccompChoice, Security, SecurityOption, Sysctl, Tmpfs,
+    Ulimit, env_file, label,
 };
-pub use options::{EnvOption, RunOptions, Shape};
+pub use options::{RunOptions, Shape};
 pub use seccomp::default_profile;
 pub use shape::shape;

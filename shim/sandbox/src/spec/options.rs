@@ -1,6 +1,6 @@
 //! What a person can ask of one container, and the shape of a machine.
 
-use super::flags::{CapabilityName, PidsLimit, Security, Sysctl, Tmpfs, Ulimit};
+use super::flags::{CapabilityName, EnvOption, PidsLimit, Security, Sysctl, Tmpfs, Ulimit};
 
 /// What `husk run` was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,15 +41,6 @@ pub struct RunOptions {
     pub pids_limit: Option<PidsLimit>,
     /// Added to the image's labels, which end up as annotations.
     pub labels: Vec<(String, String)>,
-}
-
-/// One `-e`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnvOption {
-    /// `-e NAME=value`.
-    Set(String, String),
-    /// `-e NAME`: from the caller's own environment, left out when it is not set there.
-    Inherit(String),
 }
 
 /// The size of a machine.

@@ -1,6 +1,13 @@
-//! `--env-file`.
+//! `--env` and `--env-file`.
 
-use super::super::options::EnvOption;
+/// One `-e`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvOption {
+    /// `-e NAME=value`.
+    Set(String, String),
+    /// `-e NAME`: from the caller's own environment, left out when it is not set there.
+    Inherit(String),
+}
 
 /// Variables, one a line: `NAME=value` as it stands, or `NAME` alone for the caller's own value. Empty lines and lines that
 /// begin with `#` say nothing.

@@ -13,7 +13,7 @@ mod tests;
 
 pub use capabilities::CapabilityName;
 pub(super) use capabilities::capabilities;
-pub use env_file::env_file;
+pub use env_file::{EnvOption, env_file};
 pub use limits::{PidsLimit, Sysctl, Ulimit, label};
 pub(super) use limits::{rlimits, sysctls};
 pub use mounts::Tmpfs;

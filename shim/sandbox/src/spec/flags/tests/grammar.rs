@@ -7,10 +7,9 @@ use std::str::FromStr;
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
-use super::super::super::EnvOption;
 use super::super::{
-    CapabilityName, PidsLimit, SeccompChoice, Security, SecurityOption, Sysctl, Tmpfs, Ulimit,
-    env_file, label,
+    CapabilityName, EnvOption, PidsLimit, SeccompChoice, Security, SecurityOption, Sysctl, Tmpfs,
+    Ulimit, env_file, label,
 };
 
 fn assert_refused<T: FromStr<Err = String> + Debug>(cases: &[(&str, &str)]) {
