@@ -116,6 +116,33 @@ impl ControlClient {
         )
     }
 
+    /// Plugs a tap into an empty net slot; the guest finds the interface by its address.
+    ///
+    /// # Errors
+    /// The VMM refuses, is gone or does not answer.
+    pub async fn attach_nic(
+        &self,
+        slot: u8,
+        mac: String,
+        mtu: u16,
+        tap: OwnedFd,
+    ) -> Result<(), MachineError> {
+        let command = Command::AttachNic { slot, mac, mtu };
+        done(
+            "attach_nic",
+            self.call("attach_nic", command, Some(tap)).await?,
+        )
+    }
+
+    /// Unplugs a net slot's tap; the guest's interface goes.
+    ///
+    /// # Errors
+    /// The VMM refuses, is gone or does not answer.
+    pub async fn detach_nic(&self, slot: u8) -> Result<(), MachineError> {
+        let command = Command::DetachNic { slot };
+        done("detach_nic", self.call("detach_nic", command, None).await?)
+    }
+
     /// Stops the vCPUs.
     ///
     /// # Errors

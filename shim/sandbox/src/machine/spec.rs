@@ -21,6 +21,9 @@ use super::MachineError;
 /// Context id of every guest: the vsock of a pod is a UNIX socket of its own, so nobody else can have it.
 const GUEST_CID: u32 = 3;
 
+/// Net slots of every machine: what a pod's networks are attached to while it runs.
+const NET_SLOTS: u8 = 4;
+
 /// A file that a machine boots from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootArtefact {
@@ -109,6 +112,8 @@ impl MachineSpec {
             }),
             rng: true,
             balloon: true,
+            net_slots: NET_SLOTS,
+            nics: Vec::new(),
             control_fd: Some(control_fd),
             jail: JailConfig { uid, gid: uid },
         };

@@ -45,6 +45,12 @@ pub struct MachineConfig {
     pub balloon: bool,
     /// Listening UNIX socket on which new control connections are accepted; `None`: only the launch socket controls.
     pub control_fd: Option<FdIndex>,
+    /// Number of net slots.
+    #[serde(default)]
+    pub net_slots: u8,
+    /// Networks attached from the start.
+    #[serde(default)]
+    pub nics: Vec<NicConfig>,
     /// What the process becomes before it reads the kernel.
     pub jail: JailConfig,
 }
@@ -113,6 +119,20 @@ pub struct DriveConfig {
     pub fd: FdIndex,
     /// How the guest finds the disk: 1 to 20 ASCII letters, digits, '-' or '_' (virtio 1.2, 5.2.6.1).
     pub serial: String,
+}
+
+/// One network in one slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NicConfig {
+    /// Index of the slot, from 0.
+    pub slot: u8,
+    /// A tap made with `IFF_TAP | IFF_NO_PI | IFF_VNET_HDR`.
+    pub fd: FdIndex,
+    /// Address of the guest's interface, `02:00:00:00:00:01`; by it the guest finds the interface.
+    pub mac: String,
+    /// MTU of the guest's interface, 68 to 65535.
+    pub mtu: u16,
 }
 
 /// The pod's vsock device; its host side is one UNIX socket that speaks `CONNECT <port>\n` -> `OK <host port>\n`.

@@ -42,6 +42,20 @@ pub enum Command {
         /// Index within the class.
         slot: u8,
     },
+    /// Plug a tap (the one descriptor that comes with the message) into an empty net slot.
+    AttachNic {
+        /// Index of the slot.
+        slot: u8,
+        /// See [`super::config::NicConfig::mac`].
+        mac: String,
+        /// See [`super::config::NicConfig::mtu`].
+        mtu: u16,
+    },
+    /// Unplug a tap and close it.
+    DetachNic {
+        /// Index of the slot.
+        slot: u8,
+    },
     /// Counters of this moment.
     Metrics,
     /// End the process now, without asking the guest.
@@ -131,8 +145,32 @@ pub struct Metrics {
     pub private_bytes: u64,
     /// Bytes of guest memory that the guest has given back so far; a page counts each time.
     pub returned_bytes: u64,
+    /// Net slots that have a network.
+    pub nics: Vec<NicFigures>,
     /// Stages reached so far.
     pub stages: Vec<StageMark>,
+}
+
+/// Counters of a net slot, since the VMM started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NicFigures {
+    /// Index of the slot.
+    pub slot: u8,
+    /// Address of the network that it has now.
+    pub mac: String,
+    /// Frames to the guest.
+    pub rx_frames: u64,
+    /// Their bytes.
+    pub rx_bytes: u64,
+    /// Frames from the guest.
+    pub tx_frames: u64,
+    /// Their bytes.
+    pub tx_bytes: u64,
+    /// Frames that one side had no place for.
+    pub dropped: u64,
+    /// Frames of the guest that were none.
+    pub refused: u64,
 }
 
 /// How a machine ended.

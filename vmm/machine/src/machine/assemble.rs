@@ -1,24 +1,25 @@
 //! Devices in their slots, slots on the bus, kicks and host sides with their workers.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use husk_devices::balloon::BalloonDevice;
 use husk_devices::block::BlockDevice;
 use husk_devices::legacy::{ConsoleTail, PortBus, PortEvents};
+use husk_devices::net::NetDevice;
 use husk_devices::rng::RngDevice;
 use husk_devices::virtio::{InterruptLine, MmioHandler, MmioSlot, VirtioDevice};
 use husk_devices::vsock::{self, Vsock};
 
-use super::blocks::{Blocks, device_class};
 use super::console::last_words;
 use super::error::MachineError;
 use super::gauge::monotonic_us;
 use super::news::News;
-use super::slots::{Device, Place, places};
+use super::slots::{Blocks, Device, NewNic, Nics, Place, device_class, places};
 use crate::api::MachineConfig;
-use crate::api::config::{BootFile, VsockConfig};
+use crate::api::config::{BootFile, NicConfig, VsockConfig};
 use crate::arch::layout;
 use crate::boot::{BootImage, Cmdline};
 use crate::interp;
@@ -39,12 +40,15 @@ pub(super) struct Assembled {
     pub(super) vm: KvmVm,
     pub(super) bus: Bus,
     pub(super) blocks: Blocks,
+    pub(super) nics: Nics,
     pub(super) balloon: Option<BalloonSlot>,
     pub(super) console: ConsoleTail,
     /// Vsock and entropy; the control connections come to it.
     pub(super) io_worker: Worker,
     /// Block slots and the balloon: a slow disk stalls nothing else.
     pub(super) block_worker: Worker,
+    /// Net slots, if there are any: frames keep nobody else from its turn.
+    pub(super) net_worker: Option<Worker>,
 }
 
 /// Build everything that the configuration asks for.
@@ -64,10 +68,12 @@ pub(super) fn assemble(
         vm,
         bus,
         blocks: Blocks::default(),
+        nics: Nics::default(),
         balloon: None,
         console,
         io_worker: worker()?,
         block_worker: worker()?,
+        net_worker: (config.net_slots > 0).then(worker).transpose()?,
     };
     let mut vsock = config.vsock.as_ref().zip(fds.vsock);
     for place in places {
@@ -94,6 +100,12 @@ pub(super) fn assemble(
                 // Memory is given back beside the disks: it takes milliseconds, and streams do not wait for it.
                 machine.connect(place, slot, Thread::Block)?;
             }
+            Device::Net(_) => {
+                let device = NetDevice::new().map_err(MachineError::host("epoll of a net slot"))?;
+                let slot = machine.slot(place, device)?;
+                machine.nics.push(Arc::clone(&slot));
+                machine.connect(place, slot, Thread::Net)?;
+            }
             Device::Block(class, _) => {
                 let slot = machine.slot(place, BlockDevice::new(device_class(class)))?;
                 machine.blocks.push(class, Arc::clone(&slot));
@@ -106,7 +118,17 @@ pub(super) fn assemble(
         let attached = machine.blocks.attach(place, file, &drive.serial);
         attached.map_err(|source| MachineError::Drive { index, source })?;
     }
+    attach_nics(&machine.nics, &config.nics, fds.nics)?;
     Ok(machine)
+}
+
+fn attach_nics(slots: &Nics, nics: &[NicConfig], taps: Vec<OwnedFd>) -> Result<(), MachineError> {
+    for (index, (nic, tap)) in nics.iter().zip(taps).enumerate() {
+        let (mac, mtu) = (nic.mac.as_str(), nic.mtu);
+        let attached = slots.attach(nic.slot, NewNic { tap, mac, mtu });
+        attached.map_err(|source| MachineError::Nic { index, source })?;
+    }
+    Ok(())
 }
 
 /// Who serves a slot.
@@ -114,6 +136,7 @@ pub(super) fn assemble(
 enum Thread {
     Io,
     Block,
+    Net,
 }
 
 impl Assembled {
@@ -141,6 +164,7 @@ impl Assembled {
         let worker = match thread {
             Thread::Io => &mut self.io_worker,
             Thread::Block => &mut self.block_worker,
+            Thread::Net => self.net_worker.as_mut().unwrap_or(&mut self.io_worker),
         };
         worker
             .add_slot(slot, kicks)

@@ -3,6 +3,7 @@
 use std::io;
 
 use husk_devices::block::{AttachError, InvalidSerial, SlotEmpty};
+use husk_devices::net::{InvalidMac, MacAddress, NetSlotEmpty, PlugError};
 use husk_devices::virtio::mmio::SlotError;
 use husk_devices::vsock::VsockError;
 use thiserror::Error;
@@ -35,6 +36,14 @@ pub(crate) enum MachineError {
         index: usize,
         /// Why.
         source: DriveError,
+    },
+    /// A network of the configuration.
+    #[error("configuration: nics[{index}]: {source}")]
+    Nic {
+        /// Which.
+        index: usize,
+        /// Why.
+        source: NicError,
     },
     /// The vsock device.
     #[error(transparent)]
@@ -86,6 +95,36 @@ pub(crate) enum DriveError {
     },
 }
 
+/// A network that cannot be attached or detached.
+#[derive(Debug, Error)]
+pub(crate) enum NicError {
+    /// There are not so many slots.
+    #[error("there is no net slot {slot}, the machine has {count}")]
+    NoSlot {
+        /// Asked for.
+        slot: u8,
+        /// There are.
+        count: usize,
+    },
+    /// By its address.
+    #[error(transparent)]
+    Mac(#[from] InvalidMac),
+    /// Another slot's network has this address.
+    #[error("mac {0} is another network's")]
+    MacTaken(MacAddress),
+    /// By its tap.
+    #[error(transparent)]
+    Plug(#[from] PlugError),
+    /// Nothing to detach.
+    #[error("net slot {slot} is empty")]
+    Empty {
+        /// Asked for.
+        slot: u8,
+        /// The device's word for it.
+        source: NetSlotEmpty,
+    },
+}
+
 impl MachineError {
     /// For `map_err` on a call of the host.
     pub(super) fn host(what: &'static str) -> impl FnOnce(io::Error) -> Self {
@@ -96,7 +135,9 @@ impl MachineError {
     pub(super) fn into_reason(self) -> ExitReason {
         let text = self.to_string();
         match self {
-            Self::Launch(_) | Self::Cmdline(_) | Self::Drive { .. } => ExitReason::Refused(text),
+            Self::Launch(_) | Self::Cmdline(_) | Self::Drive { .. } | Self::Nic { .. } => {
+                ExitReason::Refused(text)
+            }
             Self::Vm(VmError::Boot(_) | VmError::MemorySize(_) | VmError::VcpuCount { .. }) => {
                 ExitReason::Refused(text)
             }

@@ -109,17 +109,20 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
         vm,
         bus,
         blocks,
+        nics,
         balloon,
         console,
         mut io_worker,
         block_worker,
+        net_worker,
     } = machine;
     let guest = guest_ranges(vm.memory());
     let started = io_worker
         .set_control(server)
         .map_err(MachineError::host("epoll of the control connections"))
         .and_then(|()| start(block_worker, "block", &sender))
-        .and_then(|_| start(io_worker, "io", &sender));
+        .and_then(|_| net_worker.map_or(Ok(()), |worker| start(worker, "net", &sender).map(drop)))
+        .and_then(|()| start(io_worker, "io", &sender));
     let io_thread = match started {
         Ok(thread) => thread,
         Err(error) => return error.into_reason(),
@@ -138,6 +141,7 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
             let mut owner = Owner {
                 vcpus,
                 blocks,
+                nics,
                 console,
                 control: handle,
                 figures,

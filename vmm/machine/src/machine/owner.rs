@@ -8,10 +8,10 @@ use husk_devices::legacy::ConsoleTail;
 use husk_devices::vsock::Doorbell;
 
 use super::assemble::BalloonSlot;
-use super::blocks::Blocks;
 use super::console::LastWords;
 use super::gauge::{MemoryGauge, monotonic_us};
 use super::news::News;
+use super::slots::{Blocks, NewNic, Nics};
 use crate::api::control::{Stage, StageMark};
 use crate::api::{Command, Event, ExitReason, ExitReport, Metrics, Reply};
 use crate::kvm::{VcpuEvent, Vcpus};
@@ -32,6 +32,7 @@ const MAX_TAIL_BYTES: usize = 16 << 10;
 pub(super) struct Owner {
     pub(super) vcpus: Vcpus,
     pub(super) blocks: Blocks,
+    pub(super) nics: Nics,
     pub(super) console: ConsoleTail,
     pub(super) control: Handle,
     pub(super) figures: Figures,
@@ -138,6 +139,14 @@ impl Owner {
                 None => Reply::Refused("no descriptor came with the drive".to_owned()),
             },
             Command::DetachDrive { class, slot } => outcome(self.blocks.detach(class, slot)),
+            Command::AttachNic { slot, mac, mtu } => match order.fd {
+                Some(tap) => {
+                    let mac = mac.as_str();
+                    outcome(self.nics.attach(slot, NewNic { tap, mac, mtu }))
+                }
+                None => Reply::Refused("no descriptor came with the network".to_owned()),
+            },
+            Command::DetachNic { slot } => outcome(self.nics.detach(slot)),
             Command::Metrics => Reply::Metrics(Box::new(self.metrics())),
             Command::Stop => {
                 end = Some(ExitReason::Stopped);
@@ -205,6 +214,7 @@ impl Owner {
             setup_cpu_us: self.figures.setup_cpu_us,
             private_bytes: private_bytes.unwrap_or(0),
             returned_bytes: self.figures.balloon.as_ref().map_or(0, returned),
+            nics: self.nics.figures(),
             stages: self.figures.stages.clone(),
         }
     }

@@ -20,7 +20,7 @@ pub struct Order {
     pub id: u64,
     /// What to do.
     pub command: Command,
-    /// What came with it: for [`Command::AttachDrive`] only.
+    /// What came with it: for [`Command::AttachDrive`] and [`Command::AttachNic`] only.
     pub fd: Option<OwnedFd>,
 }
 
@@ -40,7 +40,11 @@ pub(super) enum RequestError {
 /// The request in a message.
 pub(super) fn parse(from: ConnectionId, frame: Frame) -> Result<Order, RequestError> {
     let Request { id, command } = serde_json::from_slice(&frame.body)?;
-    let wanted = usize::from(matches!(command, Command::AttachDrive { .. }));
+    let takes_one = matches!(
+        command,
+        Command::AttachDrive { .. } | Command::AttachNic { .. }
+    );
+    let wanted = usize::from(takes_one);
     let count = frame.fds.len();
     if count != wanted {
         return Err(RequestError::Descriptors { id, count, wanted });

@@ -21,6 +21,8 @@ pub struct Descriptors {
     pub initramfs: File,
     /// The drives, in the configuration's order.
     pub drives: Vec<File>,
+    /// In the order of the configuration.
+    pub nics: Vec<OwnedFd>,
     /// The vsock's host side.
     pub vsock: Option<UnixListener>,
     /// The control socket.
@@ -53,6 +55,11 @@ impl Descriptors {
             // What a drive may be is the block device's to say, when the drive is attached.
             drives.push(File::from(fd));
         }
+        let mut nics = Vec::with_capacity(config.nics.len());
+        for (index, nic) in config.nics.iter().enumerate() {
+            // What a tap is is the net device's to say, when it is plugged in.
+            nics.push(pile.take(&format!("nics[{index}].fd"), nic.fd)?);
+        }
         let vsock = match &config.vsock {
             Some(vsock) => Some(pile.take_listener("vsock.fd", vsock.fd)?),
             None => None,
@@ -69,6 +76,7 @@ impl Descriptors {
             kernel,
             initramfs,
             drives,
+            nics,
             vsock,
             control,
         })

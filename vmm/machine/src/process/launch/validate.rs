@@ -6,10 +6,12 @@ use std::ops::RangeInclusive;
 
 use super::error::FieldError;
 use husk_devices::block::Serial;
+use husk_devices::net::MacAddress;
 
 use crate::api::MachineConfig;
 use crate::api::config::{
-    BlockSlots, BootFile, DriveConfig, HostKvm, JailConfig, KvmKind, SlotClass, VsockConfig,
+    BlockSlots, BootFile, DriveConfig, HostKvm, JailConfig, KvmKind, NicConfig, SlotClass,
+    VsockConfig,
 };
 use crate::boot::CMDLINE_MAX_BYTES;
 use crate::kvm::{MAX_VCPUS, memory};
@@ -17,11 +19,17 @@ use crate::kvm::{MAX_VCPUS, memory};
 /// Block slots of both classes together: each costs a word of the kernel's command line, which is finite.
 const MAX_BLOCK_SLOTS: u8 = 32;
 
+/// Net slots: the same.
+const MAX_NET_SLOTS: u8 = 8;
+
 /// Slower than any host: 1 ms per instruction.
 const MAX_NS_PER_INSTRUCTION: u32 = 1_000_000;
 
 /// The longest path of Linux.
 const MAX_NAME_BYTES: usize = 4096;
+
+/// The least that virtio allows.
+const MIN_MTU: u16 = 68;
 
 /// What is shown of a refused value.
 const SHOWN_CHARS: usize = 80;
@@ -41,6 +49,13 @@ pub fn validate(config: &MachineConfig) -> Result<(), FieldError> {
     cmdline(&config.extra_cmdline)?;
     slots(config.slots)?;
     drives(&config.drives, config.slots)?;
+    within(
+        "net_slots",
+        config.net_slots,
+        0..=MAX_NET_SLOTS,
+        "are more than 8 slots",
+    )?;
+    nics(&config.nics, config.net_slots)?;
     if let Some(device) = &config.vsock {
         vsock(device)?;
     }
@@ -113,6 +128,29 @@ fn drives(drives: &[DriveConfig], slots: BlockSlots) -> Result<(), FieldError> {
         })?;
         check(serials.insert(&drive.serial), || {
             error(field("serial"), &drive.serial, "is another drive's")
+        })?;
+    }
+    Ok(())
+}
+
+fn nics(nics: &[NicConfig], slots: u8) -> Result<(), FieldError> {
+    let (mut places, mut addresses) = (HashSet::new(), HashSet::new());
+    for (index, nic) in nics.iter().enumerate() {
+        let field = |name: &str| format!("nics[{index}].{name}");
+        check(nic.slot < slots, || {
+            error(field("slot"), &nic.slot, "is no net slot")
+        })?;
+        check(places.insert(nic.slot), || {
+            error(field("slot"), &nic.slot, "holds another network")
+        })?;
+        let address: Option<MacAddress> = nic.mac.parse().ok();
+        let rule = "is no address of an interface";
+        let address = address.ok_or_else(|| error(field("mac"), &nic.mac, rule))?;
+        check(addresses.insert(address), || {
+            error(field("mac"), &nic.mac, "is another network's")
+        })?;
+        check(nic.mtu >= MIN_MTU, || {
+            error(field("mtu"), &nic.mtu, "is not 68 to 65535")
         })?;
     }
     Ok(())

@@ -85,6 +85,8 @@ impl Setup {
             }),
             rng: true,
             balloon: true,
+            net_slots: 1,
+            nics: Vec::new(),
             control_fd: Some(4),
             jail: JailConfig { uid: UID, gid: UID },
         };

@@ -52,6 +52,8 @@ fn good() -> MachineConfig {
         }),
         rng: true,
         balloon: true,
+        net_slots: 1,
+        nics: Vec::new(),
         control_fd: Some(6),
         jail: JailConfig {
             uid: 70_000,

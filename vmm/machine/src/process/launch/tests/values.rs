@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::good;
-use crate::api::config::KvmKind;
+use crate::api::config::{KvmKind, NicConfig};
 use crate::process::launch::{parse, validate};
 
 fn parse_error(change: impl FnOnce(&mut Value)) -> String {
@@ -76,6 +76,39 @@ fn text_that_is_no_configuration_is_refused() {
     }
     let deep = "[".repeat(100_000);
     assert!(parse(deep.as_bytes()).is_err());
+}
+
+#[test]
+fn network_that_cannot_be_is_refused_with_its_place() {
+    let nic = |slot, mac: &str, mtu| NicConfig {
+        slot,
+        fd: 7,
+        mac: mac.to_owned(),
+        mtu,
+    };
+    let refused = |nics: &[NicConfig]| refusal(|config| config.nics = nics.to_vec());
+    let good = nic(0, "02:00:00:00:00:01", 1500);
+    let text = refusal(|config| config.net_slots = 9);
+    assert_eq!(text, "net_slots: 9 are more than 8 slots");
+    let text = refused(&[nic(1, "02:00:00:00:00:01", 1500)]);
+    assert_eq!(text, "nics[0].slot: 1 is no net slot");
+    let text = refused(&[good.clone(), good.clone()]);
+    assert_eq!(text, "nics[1].slot: 0 holds another network");
+    let text = refused(&[nic(0, "01:00:00:00:00:01", 1500)]);
+    assert_eq!(
+        text,
+        "nics[0].mac: \"01:00:00:00:00:01\" is no address of an interface"
+    );
+    let text = refused(&[nic(0, "02:00:00:00:00:01", 67)]);
+    assert_eq!(text, "nics[0].mtu: 67 is not 68 to 65535");
+    let text = refusal(|config| {
+        config.net_slots = 2;
+        config.nics = vec![good.clone(), nic(1, "02:00:00:00:00:01", 1500)];
+    });
+    assert_eq!(
+        text,
+        "nics[1].mac: \"02:00:00:00:00:01\" is another network's"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn places_with(slots: &Value) -> Vec<Place> {
         "host": {"kind": "hardware", "ns_per_instruction": 0},
         "kernel": boot, "initramfs": boot, "slots": slots,
         "vsock": {"fd": 2, "guest_cid": 3, "doorbells": {"started_port": 1, "ready_port": 2}},
-        "rng": true, "balloon": true, "control_fd": null,
+        "rng": true, "balloon": true, "net_slots": 4, "control_fd": null,
         "jail": {"uid": 1, "gid": 1},
     });
     places(&serde_json::from_value::<MachineConfig>(config).unwrap())
@@ -30,9 +30,9 @@ fn default_places() -> Vec<Place> {
 #[test]
 fn every_device_has_a_page_of_its_own_inside_the_window() {
     let places = places_with(&json!({"writable": 16, "read_only": 16}));
-    assert_eq!(places.len(), 35);
+    assert_eq!(places.len(), 39);
     let bases: BTreeSet<_> = places.iter().map(|place| place.base).collect();
-    assert_eq!(bases.len(), 35);
+    assert_eq!(bases.len(), 39);
     for base in bases {
         assert!((layout::MMIO_START..layout::MMIO_END).contains(&base));
         assert_eq!(base % layout::MMIO_SLOT_BYTES, 0);
@@ -53,11 +53,11 @@ fn first_17_devices_have_a_line_of_their_own_and_the_rest_share_one() {
     let (own, shared) = places.split_at(17);
     let own_lines: BTreeSet<_> = own.iter().map(|place| place.gsi).collect();
     assert_eq!(own_lines.len(), 17);
-    assert_eq!(shared.len(), 7);
+    assert_eq!(shared.len(), 11);
     for place in shared {
         assert!(matches!(
             place.device,
-            Device::Block(SlotClass::ReadOnly, 9..)
+            Device::Block(SlotClass::ReadOnly, 5..)
         ));
         assert_eq!(place.gsi, layout::GSI_COUNT - 1);
         assert!(!own_lines.contains(&place.gsi));

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use husk_devices::block::{BlockClass, BlockDevice, Serial};
 use husk_devices::virtio::MmioSlot;
 
-use super::error::DriveError;
 use crate::api::config::SlotClass;
+use crate::machine::error::DriveError;
 
 /// A slot that holds a block device.
-pub(super) type BlockSlot = Arc<MmioSlot<BlockDevice>>;
+pub(in crate::machine) type BlockSlot = Arc<MmioSlot<BlockDevice>>;
 
 /// All block slots, by class and index.
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(in crate::machine) struct Blocks {
     writable: Vec<BlockSlot>,
     read_only: Vec<BlockSlot>,
 }
 
 impl Blocks {
     /// The next slot of its class.
-    pub(super) fn push(&mut self, class: SlotClass, slot: BlockSlot) {
+    pub(in crate::machine) fn push(&mut self, class: SlotClass, slot: BlockSlot) {
         match class {
             SlotClass::Writable => self.writable.push(slot),
             SlotClass::ReadOnly => self.read_only.push(slot),
@@ -29,7 +29,7 @@ impl Blocks {
     }
 
     /// Put a file into an empty slot and tell the driver.
-    pub(super) fn attach(
+    pub(in crate::machine) fn attach(
         &self,
         (class, slot): (SlotClass, u8),
         file: File,
@@ -50,7 +50,7 @@ impl Blocks {
     }
 
     /// Take the file out of a slot, close it and tell the driver.
-    pub(super) fn detach(&self, class: SlotClass, slot: u8) -> Result<(), DriveError> {
+    pub(in crate::machine) fn detach(&self, class: SlotClass, slot: u8) -> Result<(), DriveError> {
         let place = self.find(class, slot)?;
         let detached = place.with_device(BlockDevice::detach);
         detached.map_err(|source| DriveError::Empty {
@@ -78,7 +78,7 @@ impl Blocks {
 }
 
 /// The device's word for a class.
-pub(super) fn device_class(class: SlotClass) -> BlockClass {
+pub(in crate::machine) fn device_class(class: SlotClass) -> BlockClass {
     match class {
         SlotClass::Writable => BlockClass::Writable,
         SlotClass::ReadOnly => BlockClass::ReadOnly,
