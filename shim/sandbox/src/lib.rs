@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod artefacts;
+pub mod engine;
 pub mod host;
 pub mod images;
 pub mod machine;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use husk_protocol::agent;
+use serde::{Deserialize, Serialize};
 
 use super::{AgentError, answers::invalid};
 
@@ -20,7 +21,8 @@ const MAX_DEVICES: usize = 1024;
 
 /// What a container has used, as its cgroup in the guest counts it. A part is missing where the guest lacks the
 /// controller; a limit that is not set is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stats {
     /// Guest's wall clock when they were read, since the epoch.
     pub read_at: Duration,
@@ -37,7 +39,8 @@ pub struct Stats {
 }
 
 /// Processor time, in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CpuStats {
     /// All of it.
     pub usage_us: u64,
@@ -60,7 +63,8 @@ pub struct CpuStats {
 }
 
 /// Memory, in bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MemoryStats {
     /// Used now, caches included.
     pub current_bytes: u64,
@@ -83,7 +87,8 @@ pub struct MemoryStats {
 }
 
 /// Number of processes and threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PidsStats {
     /// Now.
     pub current: u64,
@@ -92,7 +97,8 @@ pub struct PidsStats {
 }
 
 /// One block device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IoStats {
     /// Major number.
     pub major: u32,
@@ -113,7 +119,8 @@ pub struct IoStats {
 }
 
 /// Huge pages of one size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HugetlbStats {
     /// As the kernel writes it: "2MB".
     pub page_size: String,

@@ -139,7 +139,7 @@ fn send_config(
 }
 
 /// Sends what fits of `bytes`, with the descriptors.
-pub(super) fn send_with_fds(
+pub(crate) fn send_with_fds(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
     fds: &[BorrowedFd<'_>],

@@ -19,6 +19,7 @@ pub use client::{ControlClient, MachineNews};
 pub use error::MachineError;
 pub use exit::{ExitWatch, Killer, ProcessEnd};
 pub use husk_machine::api::config::{HostKvm, KvmKind};
+pub(crate) use launch::send_with_fds;
 pub use launch::{LaunchedVmm, Vmm, process_start_ticks};
 pub use log::VmmLog;
 pub use probe::host_kvm;

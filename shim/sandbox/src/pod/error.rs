@@ -24,7 +24,7 @@ pub enum PodError {
         name: String,
     },
     /// The name is taken.
-    #[error("name {name:?} is in use by a running pod: choose another --name")]
+    #[error("name {name:?} is in use: choose another --name, or remove the pod that has it")]
     NameInUse {
         /// The name.
         name: String,

@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     error::{MachineEnd, PodError},
     owner::{Ask, Message, Meter, ProcessExit, Reply},
-    run_dir::PodName,
+    run_dir::{Keep, PodName},
     timeline::{Timeline, monotonic_us},
 };
 use crate::agent::{
@@ -140,7 +140,15 @@ impl Pod {
         Ok(self.meter.control.metrics().await?.instructions)
     }
 
-    /// Ends the pod without asking the guest, and returns when nothing of it is left. Repeating it is no error.
+    /// Says what stays when the machine has ended; at first it is nothing.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub async fn keep(&self, keep: Keep) -> Result<(), PodError> {
+        self.ask(|reply| Ask::Keep(keep, reply)).await
+    }
+
+    /// Ends the pod without asking the guest, and returns when nothing of it is left but what is kept. Repeating it is no error.
     ///
     /// # Errors
     /// The owner's task is no more.

@@ -18,7 +18,7 @@ use super::{
     Pod, PodError, SCRATCH_SERIAL, Timeline,
     owner::{Message, Meter, News, Owned, Owner, boot_limit, send},
     remains::Remains,
-    run_dir::{PodDir, PodName, file_error, sweep},
+    run_dir::{CONTROL, Depth, PodDir, PodName, VSOCK, file_error, sweep},
 };
 use crate::{
     images::scratch,
@@ -34,12 +34,6 @@ use crate::{
 const WRITABLE_SLOTS: u8 = 5;
 
 const QUEUE_MESSAGES: usize = 64;
-
-/// Name of the vsock's socket in the pod's directory.
-const VSOCK: &str = "vsock.sock";
-
-/// Name of the control socket in the pod's directory.
-const CONTROL: &str = "control.sock";
 
 /// Where pods live on this host.
 #[derive(Clone, Debug)]
@@ -190,7 +184,7 @@ pub(super) struct Started {
 impl Started {
     fn new(spec: PodSpec) -> Result<Self, PodError> {
         // A dead pod must not keep its name.
-        if let Err(error) = sweep(&spec.dirs.run) {
+        if let Err(error) = sweep(&spec.dirs.run, Depth::Resources) {
             tracing::warn!("leftovers of earlier pods: {}", one_line(&error));
         }
         let mut dir = PodDir::create(&spec.dirs.run, &spec.name)?;

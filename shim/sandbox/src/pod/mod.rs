@@ -18,5 +18,8 @@ pub use error::{MachineEnd, PodError};
 pub use handle::{Pod, SCRATCH_SERIAL};
 pub use launch::{Dirs, Disk, PodSpec, launch};
 pub use owner::ProcessExit;
-pub use run_dir::{PodName, Sweep, sweep};
+pub(crate) use run_dir::{
+    DOOR, Fate, ProcessMark, Record, Removal, kill_and_wait, read_record, remove_dead,
+};
+pub use run_dir::{Depth, Keep, PodName, Sweep, sweep};
 pub use timeline::{Mark, Timeline};

@@ -1,6 +1,9 @@
 //! What is left of a pod when its machine has ended.
 
-use super::run_dir::PodDir;
+use super::{
+    PodError,
+    run_dir::{Keep, PodDir},
+};
 use crate::machine::VmmLog;
 
 /// Its directory, and what its VMM wrote.
@@ -18,9 +21,17 @@ impl Remains {
         }
     }
 
-    /// Removes everything; gives the VMM's words and what could not be removed.
+    /// Notes what stays.
+    pub(in crate::pod) fn keep(&mut self, keep: Keep) -> Result<(), PodError> {
+        match &mut self.dir {
+            Some(dir) => dir.note_keep(keep),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes everything that does not stay; gives the VMM's words and what could not be removed.
     pub(in crate::pod) fn clear(&mut self) -> (String, Vec<String>) {
-        let left = self.dir.take().map(PodDir::remove).unwrap_or_default();
+        let left = self.dir.take().map(PodDir::close).unwrap_or_default();
         (self.log.read(), left)
     }
 }

@@ -3,10 +3,10 @@
 use std::{fmt, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One stage that was reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Its name, lower case with blanks.
     pub stage: String,
@@ -17,7 +17,7 @@ pub struct Mark {
 }
 
 /// Stages in the order in which they were reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     #[serde(skip)]
     began_us: u64,

@@ -36,6 +36,8 @@ pub struct Settings {
     pub read_only_slots: u8,
     /// Registries of images.
     pub registry: RegistrySettings,
+    /// What is kept of a detached container's output, in KiB: the newest, in memory where `run_dir` is.
+    pub log_kib: u32,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             scratch_mib: 10 << 10,
             read_only_slots: 16,
             registry: RegistrySettings::default(),
+            log_kib: 10 << 10,
         }
     }
 }
@@ -120,6 +123,10 @@ impl Settings {
         }
         if self.scratch_mib < 16 {
             return Err(format!("scratch_mib {} is less than 16", self.scratch_mib));
+        }
+        if !(64..=4 << 20).contains(&self.log_kib) {
+            let (given, max) = (self.log_kib, 4 << 20);
+            return Err(format!("log_kib {given} is not between 64 and {max}"));
         }
         if !(1..=16).contains(&self.read_only_slots) {
             return Err(format!(

@@ -10,6 +10,7 @@ mod container;
 mod defaults;
 mod environment;
 mod error;
+mod exec;
 mod flags;
 mod options;
 mod seccomp;
@@ -20,10 +21,12 @@ mod user;
 
 pub use container::container;
 pub use error::SpecError;
+pub use exec::{ExecOptions, exec_process};
 pub use flags::{
     CapabilityName, EnvOption, PidsLimit, SeccompChoice, Security, SecurityOption, Sysctl, Tmpfs,
     Ulimit, env_file, label,
 };
+pub use oci_spec::runtime::Spec;
 pub use options::{RunOptions, Shape};
 pub use seccomp::default_profile;
 pub use shape::shape;

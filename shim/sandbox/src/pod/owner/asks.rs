@@ -62,6 +62,9 @@ impl Owner {
                 self.owned.timeline.mark_at(stage, at_us, instructions);
             }
             Ask::Timeline(reply) => drop(reply.send(Ok(self.owned.timeline.clone()))),
+            Ask::Keep(keep, reply) => {
+                reply.send(self.owned.remains.keep(keep)).ok();
+            }
             Ask::End(reply) => self.ask_end(reply),
         }
     }

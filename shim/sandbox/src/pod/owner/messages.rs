@@ -11,6 +11,7 @@ use crate::{
     machine::{MachineNews, ProcessEnd},
     pod::{
         error::{MachineEnd, PodError},
+        run_dir::Keep,
         timeline::Timeline,
     },
 };
@@ -45,6 +46,8 @@ pub(in crate::pod) enum Ask {
     Mark(&'static str, u64, u64),
     /// The stages so far.
     Timeline(Reply<Timeline>),
+    /// What stays when the machine has ended.
+    Keep(Keep, Reply<()>),
     /// The pod's end.
     End(Reply<MachineEnd>),
 }

@@ -1,17 +1,11 @@
 //! A pod's record on disk: written before each resource is made, so that whatever dies, the next look finds everything.
-//!
-//! The directory of a pod appears under its name only with its record in it (rename of a directory that is made beside);
-//! a name is taken by that rename, which fails when another pod has it.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    process, str,
 };
 
-use rustix::fs::RenameFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::{machine::process_start_ticks, pod::PodError};
@@ -20,12 +14,13 @@ use crate::{machine::process_start_ticks, pod::PodError};
 pub(crate) const RECORD: &str = "record.json";
 
 /// Beginning of the name of a directory that is no pod yet; its maker's pid and start follow.
-const UNBORN: &str = ".new-";
+pub(super) const UNBORN: &str = ".new-";
 
 /// The same of a directory that is a pod no more: its record may be gone already, and its name is free.
-const DYING: &str = ".old-";
+pub(super) const DYING: &str = ".old-";
 
-const VERSION: u32 = 1;
+/// 2: `keep` and `ended`.
+pub(crate) const VERSION: u32 = 2;
 const MAX_RECORD_BYTES: u64 = 64 << 10;
 const MAX_NAME_BYTES: usize = 63;
 
@@ -93,6 +88,17 @@ impl ProcessMark {
     }
 }
 
+/// What stays of a pod when its machine has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Its directory with its record and what others put beside it, until somebody removes it.
+    Papers,
+}
+
 /// What exists, or is about to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,121 +106,12 @@ pub(crate) struct Record {
     pub(crate) version: u32,
     pub(crate) owner: ProcessMark,
     pub(crate) vmm: Option<ProcessMark>,
-    /// Files outside of the pod's directory.
+    /// Files outside of the pod's directory, which go with the machine.
     pub(crate) files: Vec<PathBuf>,
-}
-
-/// The directory of a pod that this process owns.
-#[derive(Debug)]
-pub(crate) struct PodDir {
-    path: PathBuf,
-    record: Record,
-}
-
-impl PodDir {
-    /// Takes the name.
-    pub(crate) fn create(run_dir: &Path, name: &PodName) -> Result<Self, PodError> {
-        let builder = || {
-            let mut builder = DirBuilder::new();
-            builder.mode(0o700);
-            builder
-        };
-        builder()
-            .recursive(true)
-            .create(run_dir)
-            .map_err(|source| file_error(run_dir, source))?;
-        let owner = ProcessMark::of(process::id()).ok_or_else(|| {
-            file_error(
-                Path::new("/proc/self/stat"),
-                io::ErrorKind::InvalidData.into(),
-            )
-        })?;
-        let unborn = run_dir.join(aside(UNBORN, owner, name.as_str()));
-        builder()
-            .create(&unborn)
-            .map_err(|source| file_error(&unborn, source))?;
-        let record = Record {
-            version: VERSION,
-            owner,
-            vmm: None,
-            files: Vec::new(),
-        };
-        let path = run_dir.join(name.as_str());
-        let born = write_record(&unborn, &record).and_then(|()| rename_new(&unborn, &path));
-        match born {
-            Ok(()) => Ok(Self { path, record }),
-            Err(error) => {
-                fs::remove_dir_all(&unborn).ok();
-                Err(if error.kind() == io::ErrorKind::AlreadyExists {
-                    PodError::NameInUse {
-                        name: name.as_str().to_owned(),
-                    }
-                } else {
-                    file_error(&path, error)
-                })
-            }
-        }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Notes a file that is about to be made outside of the directory.
-    pub(crate) fn note_file(&mut self, file: PathBuf) -> Result<(), PodError> {
-        self.record.files.push(file);
-        self.write()
-    }
-
-    /// Notes the VMM, before it becomes a machine.
-    pub(crate) fn note_vmm(&mut self, pid: u32) -> Result<(), PodError> {
-        self.record.vmm = ProcessMark::of(pid);
-        self.write()
-    }
-
-    fn write(&self) -> Result<(), PodError> {
-        write_record(&self.path, &self.record)
-            .map_err(|source| file_error(&self.path.join(RECORD), source))
-    }
-
-    /// Removes the files and the directory; the machine must have ended. Says what could not be removed.
-    pub(crate) fn remove(self) -> Vec<String> {
-        remove_resources(&self.path, &self.record)
-    }
-}
-
-/// Removes what a record names, and its directory last: as long as something is left, so is the record.
-pub(crate) fn remove_resources(dir: &Path, record: &Record) -> Vec<String> {
-    let mut left = Vec::new();
-    for file in &record.files {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                left.push(format!("{}: {error}", file.display()));
-            }
-            _ => {}
-        }
-    }
-    if left.is_empty()
-        && let Err(error) = remove_dir(dir)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        left.push(format!("{}: {error}", dir.display()));
-    }
-    left
-}
-
-/// In one step from a pod to what any sweep may remove: who is killed in the middle leaves no directory without record.
-fn remove_dir(dir: &Path) -> io::Result<()> {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let dying = ProcessMark::of(process::id())
-        .map(|us| dir.with_file_name(aside(DYING, us, &name)))
-        .filter(|dying| rename_new(dir, dying).is_ok());
-    fs::remove_dir_all(dying.as_deref().unwrap_or(dir))
-}
-
-/// Name of a directory that is no pod.
-fn aside(prefix: &str, maker: ProcessMark, name: &str) -> String {
-    format!("{prefix}{}-{}-{name}", maker.pid, maker.start_ticks)
+    /// What stays afterwards.
+    pub(crate) keep: Keep,
+    /// The machine and its files are no more, and the owner saw to it itself.
+    pub(crate) ended: bool,
 }
 
 /// Reads the record of a pod's directory.
@@ -233,7 +130,7 @@ pub(crate) fn read_record(dir: &Path) -> io::Result<Record> {
     Ok(record)
 }
 
-fn write_record(dir: &Path, record: &Record) -> io::Result<()> {
+pub(super) fn write_record(dir: &Path, record: &Record) -> io::Result<()> {
     // A reader sees the old record or the new one, never half of one.
     let next = dir.join("record.next");
     let mut file = File::create(&next)?;
@@ -241,15 +138,9 @@ fn write_record(dir: &Path, record: &Record) -> io::Result<()> {
     fs::rename(&next, dir.join(RECORD))
 }
 
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    let here = rustix::fs::CWD;
-    Ok(rustix::fs::renameat_with(
-        here,
-        from,
-        here,
-        to,
-        RenameFlags::NOREPLACE,
-    )?)
+/// Name of a directory that is no pod.
+pub(super) fn aside(prefix: &str, maker: ProcessMark, name: &str) -> String {
+    format!("{prefix}{}-{}-{name}", maker.pid, maker.start_ticks)
 }
 
 /// Who makes or removes a directory that is no pod, not yet or no more.

@@ -88,7 +88,7 @@ fn removal_takes_files_and_directory() {
 #[test]
 fn record_with_unknown_field_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let text = r#"{"version":1,"owner":{"pid":1,"start_ticks":1},"vmm":null,"files":[],"x":1}"#;
+    let text = r#"{"version":2,"owner":{"pid":1,"start_ticks":1},"vmm":null,"files":[],"keep":"nothing","ended":false,"x":1}"#;
     fs::write(dir.path().join("record.json"), text).unwrap();
     assert!(
         read_record(dir.path())
@@ -101,13 +101,13 @@ fn record_with_unknown_field_is_refused() {
 #[test]
 fn record_of_another_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let text = r#"{"version":2,"owner":{"pid":1,"start_ticks":1},"vmm":null,"files":[]}"#;
+    let text = r#"{"version":1,"owner":{"pid":1,"start_ticks":1},"vmm":null,"files":[],"keep":"nothing","ended":false}"#;
     fs::write(dir.path().join("record.json"), text).unwrap();
     assert!(
         read_record(dir.path())
             .unwrap_err()
             .to_string()
-            .contains("version 2")
+            .contains("version 1")
     );
 }
 
