@@ -8,7 +8,7 @@ use husk_sandbox::{
     host::{self, Check, CheckInputs, Report, Status},
     images::{Limits, Store, scratch},
     machine::{KvmKind, host_kvm},
-    pod::sweep,
+    pod::{Depth, sweep},
     settings::Settings,
 };
 
@@ -73,7 +73,7 @@ fn without_artefacts(why: String, settings: &Settings) -> Report {
 
 /// Removes what is left of pods whose owner died, and of work on images and disks that was killed.
 pub(crate) fn gc(settings: &Settings) -> Result<u8> {
-    let swept = sweep(&settings.run_dir)?;
+    let swept = sweep(&settings.run_dir, Depth::Everything)?;
     if settings.image_dir.exists() {
         // Opening it clears it.
         Store::open(&settings.image_dir, Limits::default())?;

@@ -1,27 +1,31 @@
 //! The husk command: a door. It translates what a person typed for the sandbox and what came of it for the person.
 //!
-//! `args` and `values` are the command line, `run` is `husk run` with `streams`, `signals`, `progress` and `report`
-//! beside it, `images` finds and pulls images, `host` is `husk check` and `husk gc`.
+//! `args` and `values` are the command line, `run` is `husk run` with `streams`, `signals`, `tty`, `progress` and `report`
+//! beside it, `manage` is everything about containers that exist, `images` finds and pulls images, `host` is `husk check`
+//! and `husk gc`.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod host;
 mod images;
+mod manage;
 mod progress;
 mod report;
 mod run;
 mod signals;
 mod streams;
+mod tty;
 mod values;
 
-use std::{env, process};
+use std::{env, path::PathBuf, process};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use args::{Cli, Verb};
 use clap::Parser;
-use husk_sandbox::settings::Settings;
-use tokio::runtime::{self, Runtime};
+use husk_sandbox::{engine::EngineError, settings::Settings};
+use run::Mode;
+use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
 /// Names the settings file when the command line does not.
@@ -47,7 +51,8 @@ fn main() {
         .init();
     let code = serve(cli).unwrap_or_else(|error| {
         report::error(&error);
-        HUSK_FAILED
+        let wish = error.downcast_ref().and_then(EngineError::exit_code);
+        wish.unwrap_or(HUSK_FAILED)
     });
     exit(code)
 }
@@ -62,21 +67,50 @@ fn exit(code: u8) -> ! {
 }
 
 fn serve(cli: Cli) -> Result<u8> {
-    let named = cli
-        .config
-        .or_else(|| env::var_os(CONFIG_VARIABLE).map(Into::into));
-    let settings = Settings::load(named.as_deref())?;
+    let settings = settings(cli.config)?;
     match cli.verb {
-        Verb::Run(args) => runtime()?.block_on(run::run(&args, &settings)),
-        Verb::Pull(args) => runtime()?.block_on(images::pull(&args, &settings)),
+        Verb::Run(args) if args.detach => wait_for(run::launch()),
+        Verb::Run(args) => wait_for(run::run(&args, &settings, Mode::Foreground)),
+        Verb::Pull(args) => wait_for(images::pull(&args, &settings)),
+        Verb::PodOwner => own(),
+        Verb::Ps(args) => manage::ps(&args, &settings),
+        Verb::Exec(args) => wait_for(manage::exec(&args, &settings)),
+        Verb::Logs(args) => manage::logs(&args, &settings),
+        Verb::Stop(args) => wait_for(manage::stop(&args, &settings)),
+        Verb::Kill(args) => wait_for(manage::kill(&args, &settings)),
+        Verb::Wait(args) => wait_for(manage::wait(&args, &settings)),
+        Verb::Rm(args) => wait_for(manage::remove(&args, &settings)),
+        Verb::Pause(args) => wait_for(manage::pause(&args, &settings)),
+        Verb::Unpause(args) => wait_for(manage::unpause(&args, &settings)),
+        Verb::Stats(args) => wait_for(manage::stats(&args, &settings)),
+        Verb::Inspect(args) => wait_for(manage::inspect(&args, &settings)),
         Verb::Check(args) => host::check(&args, &settings),
         Verb::Gc => host::gc(&settings),
     }
 }
 
+/// Runs `husk run -d` again as it was typed, as the owner of what it makes.
+fn own() -> Result<u8> {
+    let (words, socket) = run::take_order()?;
+    let cli = Cli::try_parse_from(words)?;
+    let settings = settings(cli.config)?;
+    let Verb::Run(args) = cli.verb else {
+        bail!("husk pod-owner is started by husk run -d");
+    };
+    wait_for(run::run(&args, &settings, Mode::Detached(socket)))
+}
+
+fn settings(named: Option<PathBuf>) -> Result<Settings> {
+    let named = named.or_else(|| env::var_os(CONFIG_VARIABLE).map(Into::into));
+    Ok(Settings::load(named.as_deref())?)
+}
+
 /// One worker: the runtime only passes messages, bulk data has threads of its own.
-fn runtime() -> Result<Runtime> {
-    let mut builder = runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(1).enable_all().build();
-    runtime.context("cannot start")
+fn wait_for(command: impl Future<Output = Result<u8>>) -> Result<u8> {
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(command)
 }

@@ -1,31 +1,38 @@
-//! `husk run`: image, machine, container, streams, exit code.
+//! `husk run`: image, machine, container, streams, exit code. The process that runs this owns the pod.
 
-use std::{env, path::Path, pin::pin};
+mod container;
+mod keeper;
+mod launcher;
+mod options;
+mod prepare;
 
-use anyhow::{Context, Result, anyhow, bail};
+use std::{os::unix::net::UnixStream, path::PathBuf, pin::pin};
+
+use anyhow::{Context, Result, bail};
 use husk_sandbox::{
-    agent::{NewContainer, Refusal, Shared, Streams},
-    artefacts::{Artefacts, FlavourChoice},
-    machine::{BootArtefact, KvmKind, host_kvm},
-    pod::{self, Dirs, Disk, Pod, PodError, PodName, PodSpec, SCRATCH_SERIAL, Timeline},
+    agent::{NewContainer, Refusal, Streams},
+    engine::LogWriter,
+    pod::{self, Depth, Keep, Pod, PodError, Timeline},
     settings::Settings,
-    spec,
     text::one_line,
 };
 use rustix::process::{Signal, geteuid};
-use tokio::task::spawn_blocking;
 
+use self::{
+    container::{Container, Outlets, Running},
+    keeper::Keeper,
+    launcher::Launcher,
+    prepare::{Prepared, prepare},
+};
 use crate::{
     args::RunArgs,
-    images,
     progress::show_boot,
     report::{self, Ran, VmmCost},
-    run::{container::Container, options::options},
     signals::{self, Signals, Step, Wish},
+    tty::check_input,
 };
 
-mod container;
-mod options;
+pub(crate) use launcher::{launch, take_order};
 
 /// The command does not exist.
 const NOT_FOUND: u8 = 127;
@@ -33,79 +40,88 @@ const NOT_FOUND: u8 = 127;
 /// The command cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
 
-/// Runs a container in the foreground; gives its exit code.
-pub(crate) async fn run(args: &RunArgs, settings: &Settings) -> Result<u8> {
+/// Who waits for the container.
+pub(crate) enum Mode {
+    /// This process, with its own streams.
+    Foreground,
+    /// Nobody; over this socket it is told that the container runs.
+    Detached(UnixStream),
+}
+
+/// How a run ended.
+pub(crate) struct Outcome {
+    code: u8,
+    oom_killed: bool,
+    kernel_release: String,
+    /// The machine ended under the container.
+    lost: Option<Box<pod::MachineEnd>>,
+}
+
+/// Runs a container and owns its pod; gives its exit code.
+pub(crate) async fn run(args: &RunArgs, settings: &Settings, mode: Mode) -> Result<u8> {
     if !geteuid().is_root() {
         bail!("husk run needs root (user id is {}): use sudo", geteuid());
     }
     report::check_sink(args.timeline.as_ref())?;
+    report::check_sink(args.timeline.as_ref())?;
     let mut timeline = Timeline::begin();
     sweep_leftovers(settings);
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let name = match &args.name {
-        Some(name) => PodName::new(name)?,
-        None => PodName::random()?,
+    let launcher = match mode {
+        Mode::Foreground => {
+            check_input(args.tty, args.interactive)?;
+            None
+        }
+        Mode::Detached(socket) => Some(Launcher::new(socket, &signals)?),
     };
-    let artefacts = Artefacts::find(settings.artefacts.as_deref())?;
-    // Before the image: nobody waits for a conversion to hear that there is no KVM.
-    let (vmm, state_dir) = (artefacts.vmm(), settings.state_dir.clone());
-    let host = tokio::select! {
-        host = spawn_blocking(move || host_kvm(&vmm, &state_dir)) => host??,
-        signal = signals.next_end() => return Ok(signals::exit_code(signal)),
-    };
-    timeline.mark("host measured", 0);
-    let image = match images::resolve(args, settings, &mut signals).await? {
-        Step::Done(image) => image,
+    let prepared = prepare(args, settings, &mut timeline, &mut signals).await?;
+    let prepared = match prepared {
+        Step::Done(prepared) => prepared,
         Step::Ended(signal) => return Ok(signals::exit_code(signal)),
     };
-    timeline.mark("image ready", 0);
-    let options = options(args, &name)?;
-    let spec = spec::container(&image.source, &image.accounts, &options, &|name| {
-        env::var(name).ok()
-    })?;
-    let kernel = kernel(args, settings, &artefacts, host.kind)?;
-    let serial = image.serial();
-    let pod_spec = PodSpec {
-        name: name.clone(),
-        dirs: Dirs {
-            run: settings.run_dir.clone(),
-            state: settings.state_dir.clone(),
-        },
-        uid_base: settings.uid_base,
-        vmm: artefacts.vmm(),
-        kernel,
-        initramfs: artefacts.initramfs()?,
-        host,
-        shape: spec::shape(&spec)?,
-        images: vec![Disk {
-            serial: serial.clone(),
-            file: image.file,
-        }],
-        read_only_slots: settings.read_only_slots,
-        scratch_bytes: Some(u64::from(settings.scratch_mib) << 20),
+    let Prepared {
+        pod,
+        container,
+        spec,
+        about,
+    } = prepared;
+    let dir = settings.run_dir.join(pod.name.as_str());
+    let pod = pod::launch(pod, timeline).await?;
+    let outcome = async {
+        let keeper = Keeper::begin(&pod, &dir, &about, spec)?;
+        let outlets = match &launcher {
+            Some(_) => {
+                let max_bytes = u64::from(settings.log_kib) << 10;
+                Outlets::Log(LogWriter::create(&dir, max_bytes)?)
+            }
+            None => Outlets::Ours,
+        };
+        let running = Run {
+            pod: &pod,
+            keeper: &keeper,
+            keep: match about.auto_remove {
+                true => Keep::Nothing,
+                false => Keep::Papers,
+            },
+            outlets,
+            word: launcher.map(|launcher| (launcher, about.id.clone(), dir.clone())),
+        };
+        let outcome = running.in_pod(container, &mut signals).await;
+        if let Ok(outcome) = &outcome {
+            keeper.ended(outcome).await;
+        }
+        Ok((keeper, outcome))
     };
-    let container = NewContainer {
-        id: name.as_str().to_owned(),
-        spec_json: serde_json::to_vec(&spec)?,
-        layer_serials: vec![serial],
-        scratch_serial: Some(SCRATCH_SERIAL.to_owned()),
-        streams: Streams {
-            stdin: args.interactive,
-            stdout: true,
-            stderr: true,
-            terminal: None,
-        },
-        user: String::new(),
-        shared: Shared::default(),
+    let (keeper, outcome) = match outcome.await {
+        Ok((keeper, outcome)) => (Some(keeper), outcome),
+        Err(error) => (None, Err(error)),
     };
-    let pod = pod::launch(pod_spec, timeline).await?;
-    let outcome = in_pod(&pod, container, &mut signals).await;
-    finish(args, &pod, outcome).await
+    finish(args, &pod, keeper, outcome).await
 }
 
 /// What an earlier husk left when it was killed goes first, whatever comes of this one.
 fn sweep_leftovers(settings: &Settings) {
-    match pod::sweep(&settings.run_dir) {
+    match pod::sweep(&settings.run_dir, Depth::Resources) {
         Ok(swept) => {
             for left in &swept.left {
                 report::warning(&format!("left over from an earlier pod: {left}"));
@@ -116,8 +132,20 @@ fn sweep_leftovers(settings: &Settings) {
 }
 
 /// Whatever came of the container: the pod ends, and what is to be said is said.
-async fn finish(args: &RunArgs, pod: &Pod, outcome: Result<Outcome>) -> Result<u8> {
+async fn finish(
+    args: &RunArgs,
+    pod: &Pod,
+    keeper: Option<Keeper>,
+    outcome: Result<Outcome>,
+) -> Result<u8> {
+    if outcome.is_err() {
+        // Nothing stays of what never was.
+        pod.keep(Keep::Nothing).await.ok();
+    }
     let end = pod.end().await?;
+    if let Some(keeper) = keeper {
+        keeper.close(&end).await;
+    }
     for left in &end.leftovers {
         report::warning(&format!("not removed: {left}"));
     }
@@ -142,60 +170,79 @@ async fn finish(args: &RunArgs, pod: &Pod, outcome: Result<Outcome>) -> Result<u
     Ok(outcome.code)
 }
 
-/// How a run ended.
-pub(crate) struct Outcome {
-    code: u8,
-    kernel_release: String,
-    /// The machine ended under the container.
-    lost: Option<Box<pod::MachineEnd>>,
+/// A pod that boots, and what its container is for.
+struct Run<'a> {
+    pod: &'a Pod,
+    keeper: &'a Keeper,
+    keep: Keep,
+    outlets: Outlets,
+    /// Whom to tell that the container runs: its id and its pod's directory.
+    word: Option<(Launcher, String, PathBuf)>,
 }
 
-async fn in_pod(pod: &Pod, container: NewContainer, signals: &mut Signals) -> Result<Outcome> {
-    let ready = tokio::select! {
-        ready = pod.ready() => Step::Done(ready?),
-        signal = signals.next_end() => Step::Ended(signal),
-        () = show_boot(pod) => bail!("the progress line ended"),
-    };
-    let kernel_release = match ready {
-        Step::Done(info) => info.kernel_release,
-        Step::Ended(signal) => return Ok(ended(signal, String::new())),
-    };
-    let streams = container.streams;
-    let id = container.id.clone();
-    let created = tokio::select! {
-        created = Container::create(pod, container) => Step::Done(created),
-        signal = signals.next_end() => Step::Ended(signal),
-    };
-    let container = match created {
-        Step::Done(Ok(container)) => container,
-        Step::Done(Err(error)) => return refused(error, kernel_release),
-        Step::Ended(signal) => return Ok(ended(signal, kernel_release)),
-    };
-    let (started, early) = {
-        let mut start = pin!(container.start(streams));
-        let mut early = Vec::new();
-        loop {
-            tokio::select! {
-                started = &mut start => break (started, early),
-                wish = signals.next() => match wish {
-                    // The command has them as soon as it runs.
-                    Wish::Forward(signal) => early.push(signal),
-                    // A start that never ends is the guest's fault, not the person's.
-                    Wish::Kill(signal) => return Ok(ended(signal, kernel_release)),
-                },
+impl Run<'_> {
+    async fn in_pod(self, container: NewContainer, signals: &mut Signals) -> Result<Outcome> {
+        let pod = self.pod;
+        let ready = tokio::select! {
+            ready = pod.ready() => Step::Done(ready?),
+            signal = signals.next_end() => Step::Ended(signal),
+            () = show_boot(pod) => bail!("the progress line ended"),
+        };
+        let kernel_release = match ready {
+            Step::Done(info) => info.kernel_release,
+            Step::Ended(signal) => return Ok(ended(signal, String::new())),
+        };
+        let streams = container.streams;
+        let id = container.id.clone();
+        let created = tokio::select! {
+            created = Container::create(pod, container) => Step::Done(created),
+            signal = signals.next_end() => Step::Ended(signal),
+        };
+        let container = match created {
+            Step::Done(Ok(container)) => container,
+            Step::Done(Err(error)) => return refused(error, kernel_release),
+            Step::Ended(signal) => return Ok(ended(signal, kernel_release)),
+        };
+        let started = start(container, streams, &self.outlets, signals).await;
+        let (running, early) = match started {
+            Step::Done(Ok(started)) => started,
+            Step::Done(Err(error)) => {
+                return refused(error, kernel_release).with_context(|| format!("container {id}"));
             }
+            Step::Ended(signal) => return Ok(ended(signal, kernel_release)),
+        };
+        self.keeper.started(pod, self.keep).await?;
+        if let Some((launcher, id, dir)) = self.word {
+            launcher.tell(&id, &dir).await?;
         }
-    };
-    match started {
-        Ok(running) => {
-            let ended = running.wait(signals, early).await?;
-            Ok(Outcome {
-                code: ended.code,
-                kernel_release,
-                lost: ended.lost,
-            })
+        let ended = running.wait(signals, early).await?;
+        Ok(Outcome {
+            code: ended.code,
+            oom_killed: ended.oom_killed,
+            kernel_release,
+            lost: ended.lost,
+        })
+    }
+}
+
+/// Starts a container; the signals that come meanwhile are for the command, which has them as soon as it runs.
+async fn start<'a>(
+    container: Container<'a>,
+    streams: Streams,
+    outlets: &Outlets,
+    signals: &mut Signals,
+) -> Step<Result<(Running<'a>, Vec<Signal>), PodError>> {
+    let mut start = pin!(container.start(streams, outlets));
+    let mut early = Vec::new();
+    loop {
+        tokio::select! {
+            started = &mut start => return Step::Done(started.map(|running| (running, early))),
+            wish = signals.next() => match wish {
+                Wish::Forward(signal) => early.push(signal),
+                // A start that never ends is the guest's fault, not the person's.
+                Wish::Kill(signal) => return Step::Ended(signal),
+            },
         }
-        Err(error) => refused(error, kernel_release).with_context(|| format!("container {id}")),
     }
 }
 
@@ -203,6 +250,7 @@ async fn in_pod(pod: &Pod, container: NewContainer, signals: &mut Signals) -> Re
 fn ended(signal: Signal, kernel_release: String) -> Outcome {
     Outcome {
         code: signals::exit_code(signal),
+        oom_killed: false,
         kernel_release,
         lost: None,
     }
@@ -218,24 +266,8 @@ fn refused(error: PodError, kernel_release: String) -> Result<Outcome> {
     report::error(&error.into());
     Ok(Outcome {
         code,
+        oom_killed: false,
         kernel_release,
         lost: None,
     })
-}
-
-fn kernel(
-    args: &RunArgs,
-    settings: &Settings,
-    artefacts: &Artefacts,
-    kind: KvmKind,
-) -> Result<BootArtefact> {
-    let choice = match args.kernel.as_deref() {
-        Some(path) if path.contains('/') => return Ok(Artefacts::kernel_file(Path::new(path))?),
-        Some(word) => word
-            .parse()
-            .map_err(|error: String| anyhow!("--kernel: {error}"))?,
-        None => settings.kernel,
-    };
-    let choice: FlavourChoice = choice;
-    Ok(artefacts.kernel(choice.resolve(kind))?)
 }

@@ -37,6 +37,7 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Signals {
     arrived: mpsc::Receiver<Signal>,
+    arrive: mpsc::Sender<Signal>,
     asked_to_end: Option<Instant>,
 }
 
@@ -66,8 +67,14 @@ impl Signals {
         }
         Ok(Self {
             arrived,
+            arrive,
             asked_to_end: None,
         })
+    }
+
+    /// For those who ask like a signal does.
+    pub(crate) fn sender(&self) -> mpsc::Sender<Signal> {
+        self.arrive.clone()
     }
 
     /// The next signal and what it asks for. Pending for ever when there is none.

@@ -1,10 +1,15 @@
 //! Standard streams: byte for byte between this process's descriptors and the container's, each on a thread of its own
 //! with one buffer, so that memory stays bounded whatever is slow.
 
+mod copying;
+
 use std::{
     io::{self, Read},
     net::Shutdown,
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,6 +22,8 @@ use rustix::{
     io::{Errno, read, write},
 };
 use tokio::sync::oneshot;
+
+pub(crate) use copying::{Copying, UNWRITABLE};
 
 /// Bytes moved at a time: as much as a pipe holds.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -60,11 +67,16 @@ pub(crate) struct Output {
     pub(crate) copied: Arc<Copied>,
 }
 
-/// Copies a stream of the container to one of our descriptors.
-pub(crate) fn copy_output<F>(from: UnixStream, to: F) -> io::Result<Output>
-where
-    F: AsFd + Send + 'static,
-{
+/// Where output goes: takes all of the bytes, or says why it never will.
+pub(crate) type Outlet = Box<dyn FnMut(&[u8]) -> Result<(), Errno> + Send>;
+
+/// One of our descriptors.
+pub(crate) fn to_fd(fd: impl AsFd + Send + 'static) -> Outlet {
+    Box::new(move |bytes| write_all(&fd, bytes))
+}
+
+/// Copies a stream of the container to where it goes.
+pub(crate) fn copy_output(from: UnixStream, to: Outlet) -> io::Result<Output> {
     from.set_nonblocking(false)?;
     let (ended, end) = oneshot::channel();
     let (begun, first) = oneshot::channel();
@@ -74,14 +86,14 @@ where
         .name("husk-output".to_owned())
         .spawn(move || {
             // Nobody listening means that the run is over.
-            ended.send(pump_output(from, &to, begun, &progress)).ok();
+            ended.send(pump_output(from, to, begun, &progress)).ok();
         })?;
     Ok(Output { end, first, copied })
 }
 
 fn pump_output(
     mut from: UnixStream,
-    to: &impl AsFd,
+    mut to: Outlet,
     begun: oneshot::Sender<()>,
     copied: &Copied,
 ) -> OutputEnd {
@@ -102,7 +114,7 @@ fn pump_output(
         copied.writing.store(true, Ordering::Relaxed);
         let written = match unread {
             true => Ok(()),
-            false => write_all(to, buffer.get(..count).unwrap_or_default()),
+            false => to(buffer.get(..count).unwrap_or_default()),
         };
         match written {
             Ok(()) => {}
@@ -170,6 +182,11 @@ fn write_all(to: &impl AsFd, mut bytes: &[u8]) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// A descriptor of our own for one of our standard streams.
+pub(crate) fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
+    fd.as_fd().try_clone_to_owned()
 }
 
 fn wait_for(fd: &impl AsFd, what: PollFlags) -> Result<(), Errno> {

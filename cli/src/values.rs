@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use husk_sandbox::{images::PullPolicy, spec::EnvOption};
+use husk_sandbox::{
+    engine::{Instant, signal_number},
+    images::PullPolicy,
+    spec::EnvOption,
+};
 
 /// Where a timeline goes, and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +94,25 @@ pub(crate) fn memory_bytes(text: &str) -> Result<u64, String> {
         .checked_mul(1 << shift)
         .filter(|bytes| *bytes > 0)
         .ok_or_else(wrong)
+}
+
+/// A moment, in any of its forms.
+pub(crate) fn moment(text: &str) -> Result<Instant, String> {
+    Instant::parse(text)
+}
+
+/// A number of lines, or `all`.
+pub(crate) fn tail(text: &str) -> Result<usize, String> {
+    if text == "all" {
+        return Ok(usize::MAX);
+    }
+    let number = text.parse();
+    number.map_err(|_| format!("{text:?} is neither a number of lines nor all"))
+}
+
+/// A signal by name, with or without SIG, or by number.
+pub(crate) fn signal(text: &str) -> Result<u32, String> {
+    signal_number(text).ok_or_else(|| format!("{text:?} is not a signal"))
 }
 
 #[cfg(test)]

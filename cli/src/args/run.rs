@@ -4,11 +4,14 @@ use clap::Args;
 use husk_sandbox::images::PullPolicy;
 
 use super::ContainerArgs;
-use crate::values::{TimelineSink, pull_policy, timeline_sink};
+use crate::values::{TimelineSink, pull_policy, signal, timeline_sink};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Remove the container afterwards; one that runs in the foreground always is
+    /// Run in the background, print the id, and keep the output for husk logs
+    #[arg(short, long, conflicts_with = "timeline")]
+    pub(crate) detach: bool,
+    /// Remove the container when it has ended; one that runs in the foreground always is
     #[arg(long)]
     pub(crate) rm: bool,
     /// Name of the pod and its container
@@ -17,6 +20,15 @@ pub(crate) struct RunArgs {
     /// Connect standard input
     #[arg(short, long)]
     pub(crate) interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// The signal that husk stop sends; the image's otherwise, or TERM
+    #[arg(long, value_name = "SIGNAL", value_parser = signal)]
+    pub(crate) stop_signal: Option<u32>,
+    /// Seconds before husk stop kills it; 10 otherwise
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) stop_timeout: Option<u64>,
     #[command(flatten)]
     pub(crate) container: ContainerArgs,
     /// Say what happened when, in time and guest-kernel instructions: text or json to standard error, or JSON to a file

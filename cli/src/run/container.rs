@@ -1,35 +1,33 @@
 //! The container of a run: the states it passes are types, and only a running one can be waited for.
 
 use std::{
-    io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
-    },
-    time::{Duration, Instant},
+    io::{self, IsTerminal, stderr, stdin, stdout},
+    os::unix::net::UnixStream,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use husk_sandbox::{
     agent::{NewContainer, ProcessId, Reach, StreamKind, Streams},
+    engine::{LogSource, LogWriter},
     pod::{MachineEnd, Pod, PodError, ProcessExit},
 };
+
 use rustix::process::Signal;
-use tokio::{sync::oneshot, time::interval};
 
 use crate::{
     report,
     signals::{Signals, Wish},
-    streams::{Output, OutputEnd, copy_input, copy_output},
+    streams::{Copying, Outlet, Output, UNWRITABLE, copy_input, copy_output, duplicate, to_fd},
+    tty::{RawTerminal, Windows},
 };
 
-/// How often it is looked whether output still comes after the process has ended.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// How long the rest of the output may not move although our own reader waits for it: a guest that holds it back.
-const STUCK: Duration = Duration::from_secs(120);
-
-const UNWRITABLE: &str = "cannot write the container's output";
+/// Where the output of a container goes.
+pub(super) enum Outlets {
+    /// To this process's own, and its input from there.
+    Ours,
+    /// Into a log.
+    Log(LogWriter),
+}
 
 /// A container whose init waits.
 pub(super) struct Container<'a> {
@@ -41,13 +39,32 @@ pub(super) struct Container<'a> {
 pub(super) struct Running<'a> {
     pod: &'a Pod,
     process: ProcessId,
-    outputs: Vec<Output>,
+    copying: Copying,
+    terminal: Option<RawTerminal>,
+    windows: Windows,
 }
 
 /// How it ended.
 pub(super) struct Ended {
     pub(super) code: u8,
+    pub(super) oom_killed: bool,
     pub(super) lost: Option<Box<MachineEnd>>,
+}
+
+impl Outlets {
+    fn outlet(&self, source: LogSource) -> io::Result<Outlet> {
+        match (self, source) {
+            (Self::Ours, LogSource::Stdout) => Ok(to_fd(duplicate(stdout())?)),
+            (Self::Ours, LogSource::Stderr) => Ok(to_fd(duplicate(stderr())?)),
+            (Self::Log(log), source) => {
+                let sink = log.sink(source);
+                Ok(Box::new(move |bytes| {
+                    sink.take(bytes);
+                    Ok(())
+                }))
+            }
+        }
+    }
 }
 
 impl<'a> Container<'a> {
@@ -63,24 +80,35 @@ impl<'a> Container<'a> {
 
     /// Lets the command run and connects its standard streams, side by side: the agent keeps what is written meanwhile,
     /// and each answer that is waited for alone costs the guest a turn.
-    pub(super) async fn start(self, streams: Streams) -> Result<Running<'a>, PodError> {
-        let (started, stdout, stderr, stdin) = tokio::join!(
+    pub(super) async fn start(
+        self,
+        streams: Streams,
+        outlets: &Outlets,
+    ) -> Result<Running<'a>, PodError> {
+        let ours = matches!(outlets, Outlets::Ours);
+        let (started, out, err, input) = tokio::join!(
             self.pod.start(&self.process.container),
             self.open(StreamKind::Stdout, streams.stdout),
             self.open(StreamKind::Stderr, streams.stderr),
-            self.open(StreamKind::Stdin, streams.stdin),
+            self.open(StreamKind::Stdin, streams.stdin && ours),
         );
         // A command that cannot start is the news, whatever became of its streams.
         started?;
-        let outputs = [
-            stdout?.map(|stream| duplicate(io::stdout()).and_then(|to| copy_output(stream, to))),
-            stderr?.map(|stream| duplicate(io::stderr()).and_then(|to| copy_output(stream, to))),
-        ];
-        let outputs: io::Result<Vec<Output>> = outputs.into_iter().flatten().collect();
-        let outputs = outputs.map_err(stream_error)?;
-        if let Some(stream) = stdin? {
+        let copy = |stream: Option<UnixStream>, source| -> io::Result<Option<Output>> {
+            let Some(stream) = stream else {
+                return Ok(None);
+            };
+            copy_output(stream, outlets.outlet(source)?).map(Some)
+        };
+        let out = copy(out?, LogSource::Stdout).map_err(stream_error)?;
+        let err = copy(err?, LogSource::Stderr).map_err(stream_error)?;
+        let tty = streams.terminal.is_some() && ours;
+        let raw = tty && streams.stdin && stdin().is_terminal();
+        let terminal = raw.then(RawTerminal::enter);
+        let terminal = terminal.transpose().map_err(stream_error)?;
+        if let Some(stream) = input? {
             // Only now: what cannot start must not eat what the next command of a script would read.
-            let from = duplicate(io::stdin());
+            let from = duplicate(stdin());
             from.and_then(|from| copy_input(from, stream))
                 .map_err(stream_error)?;
         }
@@ -88,7 +116,9 @@ impl<'a> Container<'a> {
         Ok(Running {
             pod: self.pod,
             process: self.process,
-            outputs,
+            copying: Copying::new(out.into_iter().chain(err).collect()),
+            terminal,
+            windows: Windows::listen(tty).map_err(stream_error)?,
         })
     }
 
@@ -101,10 +131,6 @@ impl<'a> Container<'a> {
     }
 }
 
-fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
-    fd.as_fd().try_clone_to_owned()
-}
-
 fn stream_error(error: io::Error) -> PodError {
     PodError::Agent(error.into())
 }
@@ -115,9 +141,11 @@ impl Running<'_> {
         let Self {
             pod,
             process,
-            outputs,
+            mut copying,
+            terminal,
+            mut windows,
         } = self;
-        let mut copying = Copying::new(pod, outputs);
+        mark_first_byte(pod, &mut copying);
         let exit = pod.wait(&process);
         let mut exit = std::pin::pin!(exit);
         let mut killed = false;
@@ -129,6 +157,10 @@ impl Running<'_> {
                 exit = &mut exit => break exit?,
                 wish = signals.next() => killed |= obey(pod, &process, wish).await,
                 error = copying.failed() => return Err(error).context(UNWRITABLE),
+                window = windows.next() => {
+                    // Its next size comes with the next change.
+                    pod.resize(&process, window.into()).await.ok();
+                }
             }
         };
         if exit.machine.is_none() {
@@ -142,11 +174,24 @@ impl Running<'_> {
                 _ = signals.next_end() => {}
             }
         }
+        drop(terminal);
         Ok(Ended {
             code: exit.code,
+            oom_killed: exit.oom_killed,
             // A machine that we killed on demand is no news.
-            lost: exit.machine.filter(|_| !killed),
+            lost: exit.machine.filter(|end| !killed && !end.is_asked_for()),
         })
+    }
+}
+
+fn mark_first_byte(pod: &Pod, copying: &mut Copying) {
+    if let Some(first) = copying.first_byte() {
+        let pod = pod.clone();
+        tokio::spawn(async move {
+            if first.await.is_ok() {
+                pod.mark("first byte").await;
+            }
+        });
     }
 }
 
@@ -169,79 +214,5 @@ async fn obey(pod: &Pod, process: &ProcessId, wish: Wish) -> bool {
             tokio::spawn(async move { pod.end().await.ok() });
             true
         }
-    }
-}
-
-/// The outputs that are still copied.
-struct Copying {
-    outputs: Vec<Output>,
-}
-
-impl Copying {
-    fn new(pod: &Pod, mut outputs: Vec<Output>) -> Self {
-        if let Some(stdout) = outputs.first_mut() {
-            let (_, never) = oneshot::channel();
-            let first = std::mem::replace(&mut stdout.first, never);
-            let pod = pod.clone();
-            tokio::spawn(async move {
-                if first.await.is_ok() {
-                    pod.mark("first byte").await;
-                }
-            });
-        }
-        Self { outputs }
-    }
-
-    /// Comes when an output fails; an output that is complete is no news.
-    async fn failed(&mut self) -> io::Error {
-        loop {
-            match self.next_end().await {
-                Some(OutputEnd::Complete) => {}
-                Some(OutputEnd::Failed(error)) => return error,
-                None => std::future::pending().await,
-            }
-        }
-    }
-
-    /// Waits until everything is copied.
-    async fn complete(&mut self) -> Result<()> {
-        let mut look = interval(LOOK_EVERY);
-        let (mut moved, mut since) = (0, Instant::now());
-        loop {
-            tokio::select! {
-                biased;
-                end = self.next_end() => match end {
-                    Some(OutputEnd::Complete) => {}
-                    Some(OutputEnd::Failed(error)) => return Err(error).context(UNWRITABLE),
-                    None => return Ok(()),
-                },
-                _ = look.tick() => {
-                    let bytes: u64 = self.outputs.iter().map(|o| o.copied.bytes()).sum();
-                    let ours = self.outputs.iter().any(|o| o.copied.is_writing());
-                    if bytes != moved || ours {
-                        (moved, since) = (bytes, Instant::now());
-                    }
-                    if since.elapsed() > STUCK {
-                        let seconds = STUCK.as_secs();
-                        bail!("the rest of the output: the guest holds it back for {seconds} s");
-                    }
-                }
-            }
-        }
-    }
-
-    /// The end of one output, whichever comes first; `None`: all have ended.
-    async fn next_end(&mut self) -> Option<OutputEnd> {
-        let mut ends = self.outputs.iter_mut().map(|output| &mut output.end);
-        let (index, end) = match (ends.next(), ends.next()) {
-            (None, _) => return None,
-            (Some(only), None) => (0, only.await),
-            (Some(first), Some(second)) => tokio::select! {
-                end = first => (0, end),
-                end = second => (1, end),
-            },
-        };
-        self.outputs.remove(index);
-        Some(end.unwrap_or(OutputEnd::Complete))
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn options(args: &RunArgs, name: &PodName) -> Result<RunOptions> {
         read_only: container.read_only,
         cpu_millis: container.cpus,
         memory_bytes: container.memory,
-        terminal: false,
+        terminal: args.tty,
         cap_add: container.cap_add.clone(),
         cap_drop: container.cap_drop.clone(),
         security: Security::new(&container.security_opt, read_profile)?,

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use super::{OutputEnd, copy_input, copy_output};
+use super::{OutputEnd, copy_input, copy_output, to_fd};
 
 fn bytes(count: u32) -> Vec<u8> {
     (0..count).flat_map(u32::to_le_bytes).collect()
@@ -17,7 +17,7 @@ fn bytes(count: u32) -> Vec<u8> {
 async fn output_arrives_whole_and_ends_with_its_stream() {
     let (ours, mut container) = UnixStream::pair().unwrap();
     let (mut reader, writer) = pipe().unwrap();
-    let output = copy_output(ours, writer).unwrap();
+    let output = copy_output(ours, to_fd(writer)).unwrap();
     let sent = bytes(1 << 20);
     let sending = sent.clone();
     let writing = thread::spawn(move || container.write_all(&sending).unwrap());
@@ -34,7 +34,7 @@ async fn output_arrives_whole_and_ends_with_its_stream() {
 async fn output_without_a_byte_has_no_first() {
     let (ours, container) = UnixStream::pair().unwrap();
     let (_reader, writer) = pipe().unwrap();
-    let output = copy_output(ours, writer).unwrap();
+    let output = copy_output(ours, to_fd(writer)).unwrap();
     drop(container);
     assert!(matches!(output.end.await, Ok(OutputEnd::Complete)));
     assert!(output.first.await.is_err());
@@ -46,7 +46,7 @@ async fn output_that_nobody_reads_is_half_closed_and_drained() {
     let (ours, mut container) = UnixStream::pair().unwrap();
     let (reader, writer) = pipe().unwrap();
     drop(reader);
-    let output = copy_output(ours, writer).unwrap();
+    let output = copy_output(ours, to_fd(writer)).unwrap();
     container.write_all(b"x").unwrap();
     assert_eq!(container.read(&mut [0]).unwrap(), 0);
     container.write_all(&bytes(1 << 18)).unwrap();
@@ -58,7 +58,7 @@ async fn output_that_nobody_reads_is_half_closed_and_drained() {
 async fn output_to_a_full_disk_fails_with_its_reason() {
     let (ours, mut container) = UnixStream::pair().unwrap();
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let output = copy_output(ours, full).unwrap();
+    let output = copy_output(ours, to_fd(full)).unwrap();
     container.write_all(b"x").unwrap();
     match output.end.await {
         Ok(OutputEnd::Failed(error)) => {
