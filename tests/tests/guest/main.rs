@@ -8,6 +8,7 @@ mod confinement;
 mod container;
 mod memory;
 mod oci;
+mod privileges;
 mod streams;
 
 use std::{process::ExitCode, sync::Arc};
@@ -46,6 +47,10 @@ const CHECKS: &[(&str, Check)] = &[
         confinement::control_socket,
     ),
     ("t8_container_reaches_nobody_by_vsock", confinement::vsock),
+    (
+        "r72_r18_filter_and_capability_sets_are_the_specs",
+        privileges::status,
+    ),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),

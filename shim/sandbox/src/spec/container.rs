@@ -12,6 +12,7 @@ use super::environment::environment;
 use super::error::SpecError;
 use super::flags::{self, PidsLimit, SeccompChoice, Security};
 use super::options::RunOptions;
+use super::seccomp::default_profile;
 use super::user::identity;
 use crate::images::{Accounts, ImageConfig, ImageSource};
 
@@ -94,11 +95,15 @@ fn linux(options: &RunOptions, granted: &Capabilities) -> Result<Map<String, Val
     if !options.sysctls.is_empty() {
         linux.insert("sysctl".to_owned(), flags::sysctls(&options.sysctls));
     }
-    if let SeccompChoice::Profile(content) = &options.security.seccomp {
-        let profile = flags::seccomp_profile(content, granted);
-        let invalid = |error| SpecError::Invalid(format!("--security-opt seccomp: {error}"));
-        linux.insert("seccomp".to_owned(), profile.map_err(invalid)?);
-    }
+    let profile = match &options.security.seccomp {
+        SeccompChoice::Unconfined => return Ok(linux),
+        SeccompChoice::Default => default_profile(granted),
+        SeccompChoice::Profile(content) => {
+            let invalid = |error| SpecError::Invalid(format!("--security-opt seccomp: {error}"));
+            flags::seccomp_profile(content, granted).map_err(invalid)?
+        }
+    };
+    linux.insert("seccomp".to_owned(), profile);
     Ok(linux)
 }
 

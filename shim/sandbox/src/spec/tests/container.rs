@@ -170,6 +170,10 @@ fn defaults_are_those_of_engines() {
         json!({"quota": 150_000, "period": 100_000})
     );
     assert_eq!(linux["resources"]["memory"]["limit"], 64 << 20);
+    assert_eq!(linux["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
+    // CAP_SYS_CHROOT is among the capabilities.
+    let calls = linux["seccomp"]["syscalls"][0]["names"].as_array().unwrap();
+    assert!(calls.contains(&json!("chroot")) && !calls.contains(&json!("mount")));
     assert_eq!(spec["process"]["rlimits"], Value::Null);
     assert_eq!(spec["process"]["noNewPrivileges"], false);
 }
