@@ -165,6 +165,21 @@ fn waiting_for_somebody_elses_build_can_be_called_off() {
 }
 
 #[test]
+fn mkfs_can_be_called_off_and_leaves_nothing() {
+    let bench = Bench::new();
+    let layout = bench.layout(&[(Layer::new().file("a", b"a").bytes(), Packing::Plain)]);
+    let mut observer = CallOffAt(Stage::Building, false);
+    let error = bench
+        .store
+        .resolve(layout.reference(), &mut observer)
+        .unwrap_err();
+    assert!(matches!(error, ImageError::Cancelled), "{error:?}");
+    for dir in ["cache/v1", "cache/staging", "cache/locks"] {
+        assert_eq!(fs::read_dir(bench.path(dir)).unwrap().count(), 0, "{dir}");
+    }
+}
+
+#[test]
 fn killed_builds_leave_nothing() {
     for stage in ["unpacking", "building"] {
         let bench = Bench::new();

@@ -1,6 +1,7 @@
 //! How the programs are found.
 
 use std::env;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 /// Where administrators' programs are; a person's own search path often lacks it.
@@ -16,6 +17,8 @@ pub(in super::super) fn tool(name: &str) -> Command {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(Stdio::null())
+        // Keys typed at our terminal are ours: what they call off is ended by us, and reported as that.
+        .process_group(0);
     command
 }
