@@ -60,6 +60,9 @@ fn instruction(code: u8, (to, from): (u8, u8), offset: u16, value: u32) -> Instr
 enum Label {
     /// The rule after this one.
     Next,
+    /// What comes after the rules for this kind of device, or this major number.
+    NextKind,
+    NextMajor,
     Allow,
     Deny,
 }
@@ -111,6 +114,18 @@ fn effective(rules: &[Rule]) -> Vec<Rule> {
             kept.push(*rule);
         }
     }
+    // There is no third kind: what holds for both needs no question.
+    kept.dedup_by(|older, newer| {
+        let both = older.kind.is_some() && newer.kind.is_some() && older.kind != newer.kind;
+        let same = Rule {
+            kind: newer.kind,
+            ..*older
+        } == *newer;
+        if both && same {
+            newer.kind = None;
+        }
+        both && same
+    });
     // The oldest ones deny what is denied anyway.
     while kept.last().is_some_and(|rule| !rule.allow) {
         kept.pop();
@@ -136,11 +151,17 @@ pub(in crate::resources) fn compile(rules: &[Rule]) -> Verdict {
     program.emit(LOAD_WORD, (MAJOR, QUESTION), MAJOR_AT, 0);
     program.emit(LOAD_WORD, (MINOR, QUESTION), MINOR_AT, 0);
     let mut decided = false;
-    for rule in &rules {
-        decide(&mut program, rule);
-        if rule.is_wild() && rule.access == Access::ALL {
+    for run in rules.chunk_by(|one, other| allows_some(one) && allows_some(other)) {
+        if run.iter().all(allows_some) {
+            allow(&mut program, run.to_vec());
+            continue;
+        }
+        for rule in run {
+            decide(&mut program, rule);
             // Nothing gets past it, and the kernel refuses a program with a part that cannot be reached.
-            decided = true;
+            decided |= rule.is_wild() && rule.access == Access::ALL;
+        }
+        if decided {
             break;
         }
     }
@@ -155,11 +176,50 @@ pub(in crate::resources) fn compile(rules: &[Rule]) -> Verdict {
     Verdict::Ask(program.code)
 }
 
-fn decide(program: &mut Assembler, rule: &Rule) {
-    let kind = rule.kind.map(|kind| match kind {
+/// Whether the rule allows everything with some devices.
+fn allows_some(rule: &Rule) -> bool {
+    rule.allow && rule.access == Access::ALL && !rule.is_wild()
+}
+
+fn number_of(kind: Kind) -> u32 {
+    match kind {
         Kind::Block => BLOCK,
         Kind::Char => CHAR,
-    });
+    }
+}
+
+/// Rules one after the other that allow everything with their devices: their order does not matter, so that kind and
+/// major number are asked once. The kernel follows every path when it loads a program, so questions are dear.
+fn allow(program: &mut Assembler, mut rules: Vec<Rule>) {
+    rules.sort_by_key(|rule| (rule.kind.map(number_of), rule.major, rule.minor));
+    for of_kind in rules.chunk_by(|one, other| one.kind == other.kind) {
+        if let Some(kind) = of_kind.first().and_then(|rule| rule.kind) {
+            program.jump(JUMP_IF_NOT_EQUAL, KIND, number_of(kind), Label::NextKind);
+        }
+        for of_major in of_kind.chunk_by(|one, other| one.major == other.major) {
+            let major = of_major.first().and_then(|rule| rule.major);
+            if let Some(major) = major {
+                program.jump(JUMP_IF_NOT_EQUAL, MAJOR, major, Label::NextMajor);
+            }
+            if of_major.iter().any(|rule| rule.minor.is_none()) {
+                program.jump(JUMP, 0, 0, Label::Allow);
+                if major.is_none() {
+                    // The rest of this kind is allowed by it too, and could not be reached.
+                    break;
+                }
+            } else {
+                for minor in of_major.iter().filter_map(|rule| rule.minor) {
+                    program.jump(JUMP_IF_EQUAL, MINOR, minor, Label::Allow);
+                }
+            }
+            program.land(Label::NextMajor);
+        }
+        program.land(Label::NextKind);
+    }
+}
+
+fn decide(program: &mut Assembler, rule: &Rule) {
+    let kind = rule.kind.map(number_of);
     for (register, wanted) in [(KIND, kind), (MAJOR, rule.major), (MINOR, rule.minor)] {
         if let Some(wanted) = wanted {
             program.jump(JUMP_IF_NOT_EQUAL, register, wanted, Label::Next);
