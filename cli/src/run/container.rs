@@ -158,8 +158,9 @@ impl Running<'_> {
                 wish = signals.next() => killed |= obey(pod, &process, wish).await,
                 error = copying.failed() => return Err(error).context(UNWRITABLE),
                 window = windows.next() => {
-                    // Its next size comes with the next change.
-                    pod.resize(&process, window.into()).await.ok();
+                    let (pod, process) = (pod.clone(), process.clone());
+                    // Beside: a signal must not wait for the agent's answer. A lost size comes with the next change.
+                    tokio::spawn(async move { pod.resize(&process, window.into()).await.ok() });
                 }
             }
         };
