@@ -1,8 +1,9 @@
-//! `husk check` and `husk gc`.
+//! `husk check` and `husk gc`; completions and manual pages, both made from the command line's own description.
 
 use std::io::{Write, stdout};
 
 use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
 use husk_sandbox::{
     artefacts::{Artefacts, FlavourChoice},
     host::{self, Check, CheckInputs, Report, Status},
@@ -12,7 +13,10 @@ use husk_sandbox::{
     settings::Settings,
 };
 
-use crate::{args::CheckArgs, report};
+use crate::{
+    args::{CheckArgs, Cli, CompletionsArgs, ManArgs},
+    report,
+};
 
 /// Exit code of a check that found what stops every machine.
 const NOT_USABLE: u8 = 1;
@@ -89,4 +93,20 @@ pub(crate) fn gc(settings: &Settings) -> Result<u8> {
         report::warning(left);
     }
     bail!("{} leftovers could not be removed", swept.left.len())
+}
+
+/// Prints what a shell needs to complete husk's words.
+pub(crate) fn completions(args: &CompletionsArgs) -> Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "husk", &mut script);
+    let written = stdout().write_all(&script);
+    written.context("standard output")?;
+    Ok(0)
+}
+
+/// Writes a page for husk and one for each of its commands.
+pub(crate) fn man(args: &ManArgs) -> Result<u8> {
+    let written = clap_mangen::generate_to(Cli::command(), &args.dir);
+    written.with_context(|| format!("manual pages in {}", args.dir.display()))?;
+    Ok(0)
 }

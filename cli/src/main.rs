@@ -2,7 +2,7 @@
 //!
 //! `args` and `values` are the command line, `run` is `husk run` with `streams`, `signals`, `tty`, `progress` and `report`
 //! beside it, `manage` is everything about containers that exist, `images` finds and pulls images, `host` is `husk check`
-//! and `husk gc`.
+//! and `husk gc`, completions and manual pages.
 
 #![forbid(unsafe_code)]
 
@@ -86,6 +86,8 @@ fn serve(cli: Cli) -> Result<u8> {
         Verb::Inspect(args) => wait_for(manage::inspect(&args, &settings)),
         Verb::Check(args) => host::check(&args, &settings),
         Verb::Gc => host::gc(&settings),
+        Verb::Completions(args) => host::completions(&args),
+        Verb::Man(args) => host::man(&args),
     }
 }
 

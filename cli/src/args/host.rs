@@ -1,10 +1,26 @@
 //! Arguments of the commands about the host.
 
+use std::path::PathBuf;
+
 use clap::Args;
+use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Existing directory for husk.1, husk-run.1 and so on
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }

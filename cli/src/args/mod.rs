@@ -14,7 +14,7 @@ mod verbs;
 
 pub(crate) use container::ContainerArgs;
 pub(crate) use exec::ExecArgs;
-pub(crate) use host::CheckArgs;
+pub(crate) use host::{CheckArgs, CompletionsArgs, ManArgs};
 pub(crate) use images::PullArgs;
 pub(crate) use manage::{KillArgs, LogsArgs, Names, PsArgs, RmArgs, StatsArgs, StopArgs};
 pub(crate) use run::RunArgs;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    CheckArgs, ExecArgs, KillArgs, LogsArgs, Names, PsArgs, PullArgs, RmArgs, RunArgs, StatsArgs,
-    StopArgs,
+    CheckArgs, CompletionsArgs, ExecArgs, KillArgs, LogsArgs, ManArgs, Names, PsArgs, PullArgs,
+    RmArgs, RunArgs, StatsArgs, StopArgs,
 };
 
 /// Runs OCI images, each in a microVM of its own.
@@ -52,6 +52,10 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Remove what killed husk processes left behind
     Gc,
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// Owns a detached container; started by husk run -d only
     #[command(hide = true)]
     PodOwner,
