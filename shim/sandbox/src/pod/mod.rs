@@ -18,8 +18,12 @@ pub use error::{MachineEnd, PodError};
 pub use handle::{Pod, SCRATCH_SERIAL};
 pub use launch::{Dirs, Disk, PodSpec, launch};
 pub use owner::ProcessExit;
+#[cfg(test)]
+pub(crate) use run_dir::VERSION as RECORD_VERSION;
 pub(crate) use run_dir::{
     DOOR, Fate, ProcessMark, Record, Removal, kill_and_wait, read_record, remove_dead,
 };
 pub use run_dir::{Depth, Keep, PodName, Sweep, sweep};
+#[cfg(test)]
+pub(crate) use tests::peers;
 pub use timeline::{Mark, Timeline};

@@ -3,7 +3,7 @@
 mod end;
 mod leftovers;
 mod owner;
-mod peers;
+pub(crate) mod peers;
 mod processes;
 mod record;
 mod table;

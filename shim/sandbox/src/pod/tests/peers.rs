@@ -47,9 +47,9 @@ use crate::{
 };
 
 /// A pod whose peers are played here.
-pub(super) struct Played {
-    pub(super) pod: Pod,
-    pub(super) run: TempDir,
+pub(crate) struct Played {
+    pub(crate) pod: Pod,
+    pub(crate) run: TempDir,
     /// Pid of the process that is the VMM.
     pub(super) vmm: u32,
     /// Lets the container's process end.
@@ -116,7 +116,7 @@ impl Agent for PlayedAgent {
 }
 
 /// Makes the peers and the owner between them.
-pub(super) async fn play() -> Played {
+pub(crate) async fn play() -> Played {
     let run = tempfile::tempdir().unwrap();
     let name = PodName::new("played").unwrap();
     let dir = PodDir::create(run.path(), &name).unwrap();
