@@ -4,6 +4,7 @@
 //! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
 //! - `seccomp`: from a profile to a filter program, and into the kernel
 //! - `resources`: what a container may use
+//! - `exec`: another process in a container, by hand
 //! - `stream`: connections and standard streams; `service`: the ttrpc calls
 //!
 //! # Building
@@ -19,6 +20,7 @@
 #![cfg_attr(not(test), no_main)]
 
 mod container;
+mod exec;
 mod guest;
 mod helper;
 mod process;

@@ -66,27 +66,79 @@ impl Cgroup {
     /// Whether a process is in it or below; a process that has ended counts until it is reaped.
     pub(super) fn holds(&self, pid: u32) -> bool {
         fs::read_to_string(format!("/proc/{pid}/cgroup"))
-            .is_ok_and(|lines| names_part_of(&lines, &self.path))
+            .is_ok_and(|lines| own_path(&lines).is_some_and(|path| path.starts_with(&self.path)))
     }
 
-    /// Whether the kernel has killed one of its processes for memory.
-    pub(super) fn oom_killed(&self) -> bool {
-        fs::read_to_string(self.directory().join("memory.events")).is_ok_and(|events| {
-            events
-                .lines()
-                .filter_map(|line| line.strip_prefix("oom_kill "))
-                .any(|count| count.trim() != "0")
-        })
+    /// The part of it that a process has moved to.
+    pub(super) fn of_process(&self, pid: u32) -> Self {
+        let lines = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let path = own_path(&lines).filter(|path| path.starts_with(&self.path));
+        Self {
+            path: path.map_or_else(|| self.path.clone(), Path::to_owned),
+        }
+    }
+
+    /// How many of its processes the kernel has killed for memory.
+    pub(super) fn oom_kills(&self) -> u64 {
+        let events = fs::read_to_string(self.directory().join("memory.events"));
+        events.ok().and_then(|text| oom_kills(&text)).unwrap_or(0)
     }
 
     /// Waits until no process is left in it or below. The kernel says so in a file that can be waited for.
     pub(super) async fn emptied(&self) -> Result<(), ContainerError> {
-        let what = || format!("wait for cgroup {}", self.path.display());
-        let events = match File::open(self.directory().join("cgroup.events")) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        self.event("populated 0").await
+    }
+
+    /// Stops every process of it where it is; answers when all stand still.
+    pub(super) async fn freeze(&self) -> Result<(), ContainerError> {
+        self.write("cgroup.freeze", "1")?;
+        self.event("frozen 1").await
+    }
+
+    /// Lets them go on.
+    pub(super) async fn thaw(&self) -> Result<(), ContainerError> {
+        self.write("cgroup.freeze", "0")?;
+        self.event("frozen 0").await
+    }
+
+    fn write(&self, file: &str, value: &str) -> Result<(), ContainerError> {
+        fs::write(self.directory().join(file), value).map_err(ContainerError::io(format!(
+            "write {value} to {file} of cgroup {}",
+            self.path.display()
+        )))
+    }
+
+    /// Waits for a line of `cgroup.events`, or for the end of the cgroup.
+    async fn event(&self, line: &str) -> Result<(), ContainerError> {
+        let found = |text: &str| text.lines().any(|found| found == line);
+        let waiting = self.wait_for("cgroup.events", |text| found(text).then_some(()));
+        waiting.await.map(|_| ())
+    }
+
+    /// Waits until the kernel has killed more than `seen` of its processes for memory; none: it was removed.
+    pub(super) async fn oom_kills_beyond(&self, seen: u64) -> Result<Option<u64>, ContainerError> {
+        let directory = self.directory();
+        if directory.exists() && !directory.join("memory.events").exists() {
+            let what = "memory of a container: the guest's kernel does not count it";
+            return Err(ContainerError::Unsupported(what.to_owned()));
+        }
+        let more = |text: &str| oom_kills(text).filter(|kills| *kills > seen);
+        self.wait_for("memory.events", more).await
+    }
+
+    /// Waits until a file of events says what is waited for; none: the cgroup was removed. The kernel wakes who waits
+    /// for such a file when it changes.
+    async fn wait_for<T>(
+        &self,
+        file: &str,
+        found: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ContainerError> {
+        let what = || format!("wait for {file} of cgroup {}", self.path.display());
+        let events = match File::open(self.directory().join(file)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(ContainerError::io(what()))?,
         };
-        wait_until_empty(events)
+        wait_for(events, found)
             .await
             .map_err(ContainerError::io(what()))
     }
@@ -100,15 +152,15 @@ impl Cgroup {
     }
 }
 
-/// Whether the unified hierarchy's line of /proc/PID/cgroup names the cgroup or one below it.
-fn names_part_of(lines: &str, cgroup: &Path) -> bool {
+/// The unified hierarchy's line of /proc/PID/cgroup.
+fn own_path(lines: &str) -> Option<&Path> {
     lines
         .lines()
         .find_map(|line| line.strip_prefix("0::"))
-        .is_some_and(|path| Path::new(path).starts_with(cgroup))
+        .map(Path::new)
 }
 
-async fn wait_until_empty(events: File) -> io::Result<()> {
+async fn wait_for<T>(events: File, found: impl Fn(&str) -> Option<T>) -> io::Result<Option<T>> {
     let events = watch(events, Interest::PRIORITY)?;
     loop {
         let mut file = events.get_ref();
@@ -116,14 +168,22 @@ async fn wait_until_empty(events: File) -> io::Result<()> {
         file.seek(SeekFrom::Start(0))?;
         match file.read_to_string(&mut text) {
             // Removed meanwhile.
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(None),
             read => read?,
         };
-        if text.lines().any(|line| line == "populated 0") {
-            return Ok(());
+        if let Some(found) = found(&text) {
+            return Ok(Some(found));
         }
         events.ready(Interest::PRIORITY).await?.clear_ready();
     }
+}
+
+/// The count in `memory.events`.
+fn oom_kills(events: &str) -> Option<u64> {
+    let count = events
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))?;
+    count.trim().parse().ok()
 }
 
 fn children(directory: &Path) -> io::Result<Vec<PathBuf>> {

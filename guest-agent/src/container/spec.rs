@@ -245,9 +245,6 @@ fn namespace(
 }
 
 fn adapt_process(process: &mut Process, warnings: &mut Vec<String>) -> Result<(), ContainerError> {
-    if process.terminal() == Some(true) {
-        return Err(ContainerError::Unsupported("process.terminal".to_owned()));
-    }
     if process.apparmor_profile().is_some() {
         process.set_apparmor_profile(None);
         warnings.push("process.apparmorProfile is ignored: the guest has no AppArmor".to_owned());

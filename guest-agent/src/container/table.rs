@@ -5,14 +5,24 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
+
+use oci_spec::runtime::Spec;
+use rustix::fs::{Uid, fchown};
+use tokio::sync::watch;
 
 use super::{cgroup::Cgroup, error::ContainerError, rootfs::Disks, rootfs::RootFs};
 use crate::{
-    process::{Exit, ExitWatch, Pipes, Reaper, Starting},
+    exec::Inherited,
+    process::{Devpts, Exit, ExitWatch, Pipes, Reaper, Starting, give_terminal},
     resources::CgroupTree,
-    stream::{Input, Output},
+    stream::{Input, Output, Terminal},
 };
 
 /// Names a process: an empty exec id is the container's init.
@@ -33,28 +43,144 @@ impl ProcessKey<'_> {
     }
 }
 
+/// A terminal's size in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
+}
+
+/// The agent's ends of a process's standard streams: pipes, or a terminal instead.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    pub(crate) stdin: Option<Input>,
+    pub(crate) stdout: Option<Output>,
+    pub(crate) stderr: Option<Output>,
+    pub(crate) terminal: Option<Terminal>,
+}
+
+impl Streams {
+    /// The process's user may open them again by the names that /dev/stdout and its siblings have.
+    pub(super) fn pipes(pipes: Pipes, owner: Uid) -> Result<Self, ContainerError> {
+        let own = |pipe: OwnedFd| {
+            fchown(&pipe, Some(owner), None)?;
+            Ok::<_, io::Error>(pipe)
+        };
+        let make = || {
+            Ok::<_, io::Error>(Self {
+                stdin: pipes
+                    .stdin
+                    .map(own)
+                    .transpose()?
+                    .map(Input::new)
+                    .transpose()?,
+                stdout: pipes
+                    .stdout
+                    .map(own)
+                    .transpose()?
+                    .map(Output::new)
+                    .transpose()?,
+                stderr: pipes
+                    .stderr
+                    .map(own)
+                    .transpose()?
+                    .map(Output::new)
+                    .transpose()?,
+                terminal: None,
+            })
+        };
+        make().map_err(ContainerError::io("set up standard streams"))
+    }
+
+    /// Takes over the master of a terminal.
+    pub(super) fn terminal(
+        master: OwnedFd,
+        owner: Uid,
+        size: Size,
+    ) -> Result<Self, ContainerError> {
+        let make = || {
+            give_terminal(master.as_fd(), owner)?;
+            let terminal = Terminal::new(master)?;
+            terminal.resize(size.columns, size.rows)?;
+            Ok::<_, io::Error>(terminal)
+        };
+        let terminal = make().map_err(ContainerError::io("set up terminal"))?;
+        Ok(Self {
+            terminal: Some(terminal),
+            ..Self::default()
+        })
+    }
+
+    fn retire(&self) {
+        if let Some(stdin) = &self.stdin {
+            stdin.retire();
+        }
+        for output in [&self.stdout, &self.stderr].into_iter().flatten() {
+            output.retire();
+        }
+        if let Some(terminal) = &self.terminal {
+            terminal.retire();
+        }
+    }
+}
+
 /// A process that was made.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
     exit: ExitWatch,
-    pub(crate) stdin: Option<Input>,
-    pub(crate) stdout: Option<Output>,
-    pub(crate) stderr: Option<Output>,
+    pub(crate) streams: Streams,
+    memory: Memory,
 }
 
+/// How much of a process's end the memory of its container has to do with.
+#[derive(Debug)]
+struct Memory {
+    cgroup: Cgroup,
+    /// Kills of the container before the process began.
+    kills_before: u64,
+    /// The host sent it SIGKILL.
+    killed: AtomicBool,
+    /// Decided once, so that every answer is the same.
+    verdict: OnceLock<bool>,
+}
+
+/// The code of a process that SIGKILL ended, and of a shell whose child it ended.
+const KILLED: u32 = 137;
+
 impl Process {
-    pub(super) fn new(pid: u32, exit: ExitWatch, pipes: Pipes) -> Result<Self, ContainerError> {
-        let make = || {
-            Ok::<_, std::io::Error>(Self {
-                pid,
-                exit,
-                stdin: pipes.stdin.map(Input::new).transpose()?,
-                stdout: pipes.stdout.map(Output::new).transpose()?,
-                stderr: pipes.stderr.map(Output::new).transpose()?,
-            })
+    pub(super) fn new(pid: u32, exit: ExitWatch, streams: Streams, cgroup: &Cgroup) -> Self {
+        let memory = Memory {
+            kills_before: cgroup.oom_kills(),
+            cgroup: cgroup.clone(),
+            killed: AtomicBool::new(false),
+            verdict: OnceLock::new(),
         };
-        make().map_err(ContainerError::io("set up standard streams"))
+        Self {
+            pid,
+            exit,
+            streams,
+            memory,
+        }
+    }
+
+    /// Notes that the host itself ends it.
+    pub(super) fn note_kill(&self) {
+        self.memory.killed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it ended because the container's memory limit was reached. The kernel tells who was killed to nobody,
+    /// but it counts kills, and of those that end with SIGKILL only the host's own are others.
+    pub(crate) fn oom_killed(&self) -> bool {
+        let memory = &self.memory;
+        let Some(exit) = self.exit() else {
+            return false;
+        };
+        *memory.verdict.get_or_init(|| {
+            exit.code == KILLED
+                && !memory.killed.load(Ordering::Relaxed)
+                && memory.cgroup.oom_kills() > memory.kills_before
+        })
     }
 
     /// How it ended, if it has.
@@ -72,12 +198,7 @@ impl Process {
     }
 
     pub(super) fn retire(&self) {
-        if let Some(stdin) = &self.stdin {
-            stdin.retire();
-        }
-        for output in [&self.stdout, &self.stderr].into_iter().flatten() {
-            output.retire();
-        }
+        self.streams.retire();
     }
 }
 
@@ -111,6 +232,16 @@ impl Phase {
     }
 }
 
+/// What a process that joins a container has of it.
+#[derive(Debug)]
+pub(super) struct Joined {
+    /// As it was fitted to the guest.
+    pub(super) spec: Spec,
+    pub(super) inherited: Inherited,
+    /// Where its terminals are made.
+    pub(super) devpts: Option<Devpts>,
+}
+
 /// One container.
 #[derive(Debug)]
 pub(super) struct Container {
@@ -119,6 +250,11 @@ pub(super) struct Container {
     pub(super) phase: Phase,
     pub(super) cgroup: Cgroup,
     pub(super) root: Option<RootFs>,
+    /// What an exec in it needs; none until it is created.
+    pub(super) joined: Option<Arc<Joined>>,
+    pub(super) paused: bool,
+    /// Ends with it.
+    pub(super) gone: watch::Sender<()>,
     /// By exec id; the empty one is init. None: reserved.
     pub(super) processes: HashMap<String, Arc<Process>>,
     /// Exec ids whose process is being made.

@@ -49,6 +49,15 @@ pub(super) fn resolve(
     Ok(identity)
 }
 
+/// The home directory of a user that has an entry.
+pub(super) fn home_of(passwd: &str, uid: u32) -> Option<String> {
+    let line = passwd
+        .lines()
+        .find(|line| parse_user(line).is_some_and(|entry| entry.uid == uid))?;
+    let home = line.split(':').nth(5)?;
+    (!home.is_empty()).then(|| home.to_owned())
+}
+
 struct User {
     name: String,
     uid: u32,

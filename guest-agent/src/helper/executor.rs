@@ -21,12 +21,9 @@ use super::{
     privileges::{take, with_effective},
 };
 use crate::{
-    process::{FailureClass, Privileges, Record, write_record},
+    process::{Failure, FailureClass, Privileges, Record, environment, search_path, write_record},
     seccomp::{Program, load},
 };
-
-/// What a shell falls back to, and runc as well.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// libcontainer calls it inside the container, in the process that becomes the command.
 #[derive(Clone)]
@@ -124,47 +121,6 @@ struct Found {
     environment: Vec<(String, String)>,
 }
 
-/// Why a command cannot run.
-#[derive(Debug, PartialEq, Eq)]
-struct Failure {
-    class: FailureClass,
-    text: String,
-}
-
-impl Failure {
-    fn new(class: FailureClass, name: &str, reason: &str) -> Self {
-        Self {
-            class,
-            text: format!("exec: {name:?}: {reason}"),
-        }
-    }
-
-    fn other(what: &str, error: &io::Error) -> Self {
-        Self {
-            class: FailureClass::Other,
-            text: format!("{what}: {}", error.to_string().to_lowercase()),
-        }
-    }
-
-    fn of(name: &str, error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::NotFound {
-            // Of a file that was there: a script whose interpreter is missing.
-            return Self::new(
-                FailureClass::CommandNotFound,
-                name,
-                "no such file or directory",
-            );
-        }
-        let reason = match error.raw_os_error() {
-            Some(libc::ENOEXEC) => "exec format error".to_owned(),
-            Some(libc::EACCES) => "permission denied".to_owned(),
-            Some(libc::EISDIR) => "is a directory".to_owned(),
-            _ => error.to_string().to_lowercase(),
-        };
-        Self::new(FailureClass::CommandNotExecutable, name, &reason)
-    }
-}
-
 fn find_command(spec: &Spec) -> Result<Found, Failure> {
     let process = spec.process().as_ref();
     let args = process
@@ -177,12 +133,7 @@ fn find_command(spec: &Spec) -> Result<Found, Failure> {
         });
     };
     let environment = environment(process.and_then(|process| process.env().as_deref()));
-    let search = environment
-        .iter()
-        .rev()
-        .find(|(key, _)| key == "PATH")
-        .map_or(DEFAULT_PATH, |(_, value)| value.as_str());
-    let path = look_up(&name, search)?;
+    let path = look_up(&name, search_path(&environment))?;
     Ok(Found {
         path,
         args,
@@ -190,27 +141,12 @@ fn find_command(spec: &Spec) -> Result<Found, Failure> {
     })
 }
 
-/// `KEY=value` pairs; what is no pair cannot be passed on.
-fn environment(entries: Option<&[String]>) -> Vec<(String, String)> {
-    entries
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|entry| entry.split_once('='))
-        .filter(|(key, _)| !key.is_empty())
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
-}
-
 /// As `execvp` does, except that a file that cannot be executed is told apart from one that is not there.
 fn look_up(name: &str, search: &str) -> Result<PathBuf, Failure> {
     if name.contains('/') {
         return match executable(Path::new(name)) {
             Ok(()) => Ok(PathBuf::from(name)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::new(
-                FailureClass::CommandNotFound,
-                name,
-                &format!("stat {name}: no such file or directory"),
-            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::missing(name)),
             Err(error) => Err(Failure::of(name, &error)),
         };
     }
@@ -224,16 +160,7 @@ fn look_up(name: &str, search: &str) -> Result<PathBuf, Failure> {
             _ => {}
         }
     }
-    Err(denied.map_or_else(
-        || {
-            Failure::new(
-                FailureClass::CommandNotFound,
-                name,
-                "executable file not found in $PATH",
-            )
-        },
-        |error| Failure::of(name, &error),
-    ))
+    Err(denied.map_or_else(|| Failure::nowhere(name), |error| Failure::of(name, &error)))
 }
 
 /// Whether the user that the process has become may execute the file.

@@ -11,4 +11,5 @@ mod privileges;
 mod run;
 mod trace;
 
+pub(crate) use privileges::{take, with_effective};
 pub(crate) use run::run;

@@ -16,7 +16,7 @@ use crate::process::Privileges;
 const LAST_CAPABILITY: u32 = 63;
 
 /// Gives this process exactly these sets. It has all capabilities before, or it fails as runc would.
-pub(super) fn take(privileges: &Privileges) -> io::Result<()> {
+pub(crate) fn take(privileges: &Privileges) -> io::Result<()> {
     let bounding = CapabilitySet::from_bits_retain(privileges.bounding);
     for number in 0..=LAST_CAPABILITY {
         let one = CapabilitySet::from_bits_retain(1 << number);
@@ -45,7 +45,7 @@ pub(super) fn take(privileges: &Privileges) -> io::Result<()> {
 }
 
 /// Looks at something with the process's future effective capabilities: whether a file can be executed depends on them.
-pub(super) fn with_effective<T>(
+pub(crate) fn with_effective<T>(
     privileges: &Privileges,
     look: impl FnOnce() -> T,
 ) -> io::Result<T> {

@@ -4,15 +4,10 @@ use std::{
     error::Error,
     fs,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
     sync::Arc,
 };
 
-use libcontainer::{
-    container::{Container, ContainerStatus, builder::ContainerBuilder},
-    error::LibcontainerError,
-    syscall::syscall::SyscallType,
-};
+use libcontainer::{container::builder::ContainerBuilder, syscall::syscall::SyscallType};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::{
@@ -51,20 +46,13 @@ fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let builder = ContainerBuilder::new(job.name.clone(), SyscallType::default())
         .with_root_path(&job.state)?
-        .with_executor(CommandExecutor::new(Arc::clone(report), confinement(job)?));
+        .with_executor(CommandExecutor::new(Arc::clone(report), confinement(job)?))
+        .with_console_socket(job.console.as_ref());
     let pid = match job.action {
         Action::Create => {
             network::make(&job.net_sysctls)?;
             let container = builder.as_init(&job.bundle).with_systemd(false).build()?;
             container.pid().ok_or("container has no process")?
-        }
-        Action::Exec => {
-            mark_running(&job.state.join(&job.name))?;
-            builder
-                .as_tenant()
-                .with_process(job.process.as_ref())
-                .with_detach(true)
-                .build()?
         }
     };
     Ok(u32::try_from(pid.as_raw())?)
@@ -84,15 +72,6 @@ fn confinement(job: &HelperJob) -> Result<Confinement, Box<dyn Error>> {
         privileges: job.privileges,
         filter: filter.map(Arc::new),
     })
-}
-
-/// The agent knows that the container runs; libcontainer's own record still says that it was created.
-fn mark_running(state: &Path) -> Result<(), LibcontainerError> {
-    let mut container = Container::load(state.to_owned())?;
-    if container.status() == ContainerStatus::Created {
-        container.set_status(ContainerStatus::Running).save()?;
-    }
-    Ok(())
 }
 
 /// An error with its causes, without saying anything twice.

@@ -25,8 +25,6 @@ const MAX_TEXT_BYTES: usize = 640;
 pub(crate) enum Action {
     /// Make a container from its bundle and leave its init process waiting.
     Create,
-    /// Start another process in a container.
-    Exec,
 }
 
 /// One job of a helper.
@@ -40,8 +38,8 @@ pub(crate) struct HelperJob {
     pub(crate) bundle: PathBuf,
     /// Directory in which libcontainer keeps its state.
     pub(crate) state: PathBuf,
-    /// The process to execute, for [`Action::Exec`].
-    pub(crate) process: Option<PathBuf>,
+    /// Socket that takes the terminal of the process, if it has one.
+    pub(crate) console: Option<PathBuf>,
     /// Kernel parameters of the network namespace that is made for [`Action::Create`].
     pub(crate) net_sysctls: Vec<(String, String)>,
     /// What its specification says; libcontainer is told nothing of it.

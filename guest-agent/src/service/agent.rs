@@ -9,10 +9,11 @@ use husk_protocol::{
     agent::{
         CloseStdinRequest, CloseStdinResponse, CreateContainerRequest, CreateContainerResponse,
         DeleteRequest, DeleteResponse, ExecRequest, ExecResponse, HelloRequest, HelloResponse,
-        ListProcessesRequest, ListProcessesResponse, ListedProcess, ProcessState, ShutdownRequest,
-        ShutdownResponse, SignalRequest, SignalResponse, StartContainerRequest,
+        ListProcessesRequest, ListProcessesResponse, ListedProcess, PauseRequest, PauseResponse,
+        ProcessState, ResizeTerminalRequest, ResizeTerminalResponse, ResumeRequest, ResumeResponse,
+        ShutdownRequest, ShutdownResponse, SignalRequest, SignalResponse, StartContainerRequest,
         StartContainerResponse, StateRequest, StateResponse, SyncRequest, SyncResponse,
-        WaitRequest, WaitResponse,
+        WaitOomRequest, WaitOomResponse, WaitRequest, WaitResponse,
     },
     agent_ttrpc::Agent as AgentCalls,
     failure,
@@ -22,7 +23,7 @@ use ttrpc::{Code, r#async::TtrpcContext};
 
 use super::errors::status;
 use crate::{
-    container::{Agent, ContainerError, Listed, ProcessKey, Progress},
+    container::{Agent, ContainerError, Listed, Process, ProcessKey, Progress},
     guest::{set_wall_clock, write_back},
     process::Exit,
 };
@@ -65,15 +66,15 @@ impl AgentService {
             Err(error) => Err(failure::plain(Code::INTERNAL, error.to_string())),
         }
     }
+}
 
-    fn exit_message(&self, container: &str, exit: Exit) -> WaitResponse {
-        WaitResponse {
-            exit_code: exit.code,
-            exited_at_seconds: i64::try_from(exit.at.as_secs()).unwrap_or(i64::MAX),
-            exited_at_nanos: exit.at.subsec_nanos(),
-            oom_killed: self.agent.oom_killed(container),
-            ..WaitResponse::default()
-        }
+fn exit_message(process: &Process, exit: Exit) -> WaitResponse {
+    WaitResponse {
+        exit_code: exit.code,
+        exited_at_seconds: i64::try_from(exit.at.as_secs()).unwrap_or(i64::MAX),
+        exited_at_nanos: exit.at.subsec_nanos(),
+        oom_killed: process.oom_killed(),
+        ..WaitResponse::default()
     }
 }
 
@@ -151,12 +152,12 @@ impl AgentCalls for AgentService {
     }
 
     async fn wait(&self, _: &TtrpcContext, request: WaitRequest) -> Answer<WaitResponse> {
-        let exit = self
+        let (process, exit) = self
             .agent
             .wait(key(&request.container_id, &request.exec_id))
             .await
             .map_err(|error| status(&error))?;
-        Ok(self.exit_message(&request.container_id, exit))
+        Ok(exit_message(&process, exit))
     }
 
     async fn close_stdin(
@@ -164,13 +165,10 @@ impl AgentCalls for AgentService {
         _: &TtrpcContext,
         request: CloseStdinRequest,
     ) -> Answer<CloseStdinResponse> {
-        let process = self
-            .agent
-            .process(key(&request.container_id, &request.exec_id))
+        self.agent
+            .close_stdin(key(&request.container_id, &request.exec_id))
+            .await
             .map_err(|error| status(&error))?;
-        if let Some(stdin) = &process.stdin {
-            stdin.close();
-        }
         Ok(CloseStdinResponse::default())
     }
 
@@ -203,15 +201,50 @@ impl AgentCalls for AgentService {
         let (state, exit) = match progress {
             Progress::Created => (ProcessState::PROCESS_STATE_CREATED, None),
             Progress::Running => (ProcessState::PROCESS_STATE_RUNNING, None),
+            Progress::Paused => (ProcessState::PROCESS_STATE_PAUSED, None),
             Progress::Stopped(exit) => (ProcessState::PROCESS_STATE_STOPPED, Some(exit)),
         };
         Ok(StateResponse {
             state: state.into(),
             pid: process.pid,
-            exit: exit
-                .map(|exit| self.exit_message(&request.container_id, exit))
-                .into(),
+            exit: exit.map(|exit| exit_message(&process, exit)).into(),
             ..StateResponse::default()
+        })
+    }
+
+    async fn resize_terminal(
+        &self,
+        _: &TtrpcContext,
+        request: ResizeTerminalRequest,
+    ) -> Answer<ResizeTerminalResponse> {
+        let key = key(&request.container_id, &request.exec_id);
+        self.agent
+            .resize(key, request.size.as_ref())
+            .map_err(|error| status(&error))?;
+        Ok(ResizeTerminalResponse::default())
+    }
+
+    async fn pause(&self, _: &TtrpcContext, request: PauseRequest) -> Answer<PauseResponse> {
+        self.detached(|agent| async move { agent.pause(&request.container_id).await })
+            .await?;
+        Ok(PauseResponse::default())
+    }
+
+    async fn resume(&self, _: &TtrpcContext, request: ResumeRequest) -> Answer<ResumeResponse> {
+        self.detached(|agent| async move { agent.resume(&request.container_id).await })
+            .await?;
+        Ok(ResumeResponse::default())
+    }
+
+    async fn wait_oom(&self, _: &TtrpcContext, request: WaitOomRequest) -> Answer<WaitOomResponse> {
+        let kills = self
+            .agent
+            .wait_oom(&request.container_id, request.seen)
+            .await
+            .map_err(|error| status(&error))?;
+        Ok(WaitOomResponse {
+            kills,
+            ..WaitOomResponse::default()
         })
     }
 

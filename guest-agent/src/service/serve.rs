@@ -54,25 +54,38 @@ async fn serve_stream(mut conn: Conn, agent: &Agent) -> io::Result<()> {
         Ok(process) => process,
         Err(error) => return answer(&mut conn, &error.to_string()).await,
     };
+    let streams = &process.streams;
+    let terminal = &streams.terminal;
     match open.kind.enum_value_or_default() {
         StreamKind::STREAM_KIND_STDIN => {
-            let Some(stdin) = &process.stdin else {
-                return answer(&mut conn, &not_connected(&open)).await;
-            };
-            answer(&mut conn, "").await?;
-            stdin.serve(&conn).await;
+            if let Some(stdin) = &streams.stdin {
+                answer(&mut conn, "").await?;
+                stdin.serve(&conn).await;
+            } else if let Some(terminal) = terminal {
+                answer(&mut conn, "").await?;
+                terminal.serve_input(&conn).await;
+            } else {
+                answer(&mut conn, &not_connected(&open)).await?;
+            }
         }
         kind => {
             let output = match kind {
-                StreamKind::STREAM_KIND_STDOUT => &process.stdout,
-                StreamKind::STREAM_KIND_STDERR => &process.stderr,
+                StreamKind::STREAM_KIND_STDOUT => &streams.stdout,
+                StreamKind::STREAM_KIND_STDERR => &streams.stderr,
                 _ => &None,
             };
-            let Some(output) = output else {
-                return answer(&mut conn, &not_connected(&open)).await;
-            };
-            answer(&mut conn, "").await?;
-            output.serve(&conn).await;
+            let shown = (kind == StreamKind::STREAM_KIND_STDOUT)
+                .then_some(terminal.as_ref())
+                .flatten();
+            if let Some(output) = output {
+                answer(&mut conn, "").await?;
+                output.serve(&conn).await;
+            } else if let Some(terminal) = shown {
+                answer(&mut conn, "").await?;
+                terminal.serve_output(&conn).await;
+            } else {
+                answer(&mut conn, &not_connected(&open)).await?;
+            }
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Connections of the host: listeners, and the standard streams that flow over them.
 //!
-//! `listen` accepts, `conn` is one connection, `output` and `input` move bytes between a pipe and a connection.
+//! `listen` accepts, `conn` is one connection, `output` and `input` move bytes between a pipe and a connection, `terminal` between
+//! a pseudo-terminal and connections.
 //! Called by `main` and `service`; knows no containers.
 
 mod conn;
@@ -8,9 +9,11 @@ mod input;
 mod listen;
 mod open;
 mod output;
+mod terminal;
 
 pub(crate) use conn::Conn;
 pub(crate) use input::Input;
 pub(crate) use listen::{HOST_CID, Listener};
 pub(crate) use open::{answer, read_open};
 pub(crate) use output::Output;
+pub(crate) use terminal::Terminal;

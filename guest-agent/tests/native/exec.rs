@@ -1,22 +1,23 @@
 //! Further processes in a container.
 
-use husk_protocol::agent::{ExecRequest, FailureKind, ListProcessesRequest, SignalRequest, Stdio};
+use std::collections::HashMap;
+
+use husk_protocol::agent::{
+    ExecRequest, FailureKind, ListProcessesRequest, SignalRequest, Stdio, StreamKind,
+};
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, task::JoinSet};
 use ttrpc::Code;
 
-use crate::harness::{Guest, class, context, create, process, refusal};
+use crate::harness::{Guest, class, context, create, exec, process, refusal};
 
-fn exec(id: &str, args: &[&str]) -> ExecRequest {
-    ExecRequest {
-        container_id: "c".into(),
-        exec_id: id.into(),
-        process_json: serde_json::to_vec(&process(args)).unwrap(),
-        stdio: Some(Stdio {
-            stdout: true,
-            ..Stdio::default()
-        })
-        .into(),
-        ..ExecRequest::default()
-    }
+/// An exec of a script, with a change of its process object.
+fn changed(id: &str, script: &str, change: impl FnOnce(&mut Value)) -> ExecRequest {
+    let mut request = exec(id, &[]);
+    let mut process = process(&["sh", "-c", script]);
+    change(&mut process);
+    request.process_json = serde_json::to_vec(&process).unwrap();
+    request
 }
 
 #[tokio::test]
@@ -102,4 +103,172 @@ async fn exec_ends_with_its_container_and_none_follows() {
     assert_eq!(guest.wait("c", "e").await.exit_code, 137);
     let late = refusal(guest.calls.exec(context(), &exec("f", &["true"])).await);
     assert_eq!(class(&late).0, Code::FAILED_PRECONDITION);
+}
+
+#[tokio::test]
+async fn exec_is_who_and_what_its_process_object_says() {
+    let guest = Guest::boot().await;
+    guest.run(&create("c", &["sleep", "1000"])).await;
+    let script = "id -u; id -g; id -G; umask; pwd; cat /proc/self/oom_score_adj; \
+                  busybox env; cat /proc/self/status /proc/self/limits";
+    let request = changed("e", script, |process| {
+        process["user"] = json!({"uid": 33, "gid": 34, "umask": 63, "additionalGids": [50, 60]});
+        process["cwd"] = json!("/etc");
+        process["env"] = json!(["PATH=/x", "A=1", "PATH=/bin"]);
+        process["oomScoreAdj"] = json!(500);
+        process["noNewPrivileges"] = json!(true);
+        process["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}]);
+        // KILL is 5, CHOWN 0, NET_BIND_SERVICE 10.
+        let both = json!(["CAP_CHOWN", "CAP_KILL"]);
+        process["capabilities"] = json!({
+            "bounding": ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"],
+            "permitted": both, "effective": both, "inheritable": both, "ambient": ["CAP_KILL"],
+        });
+    });
+    guest.calls.exec(context(), &request).await.unwrap();
+    let written = guest.read("c", "e").await;
+    let lines: Vec<&str> = written.lines().collect();
+    // HOME is that of user 33 in the image's /etc/passwd; the shell adds what it keeps for itself.
+    assert_eq!(
+        lines[..6],
+        ["33", "34", "34 50 60", "0077", "/etc", "500"],
+        "{written}"
+    );
+    for line in ["PATH=/bin", "A=1", "HOME=/"] {
+        assert!(lines.contains(&line), "{line}: {written}");
+    }
+    let status: HashMap<&str, &str> = lines
+        .iter()
+        .filter_map(|line| line.split_once(":\t"))
+        .collect();
+    // The command has what is ambient, and what the file allows: the shell is no file with capabilities.
+    assert_eq!(status["CapBnd"], "0000000000000421");
+    assert_eq!(status["CapInh"], "0000000000000021");
+    assert_eq!(status["CapPrm"], "0000000000000020");
+    assert_eq!(status["CapEff"], "0000000000000020");
+    assert_eq!(status["CapAmb"], "0000000000000020");
+    assert_eq!(status["NoNewPrivs"], "1");
+    assert_eq!(status["SigBlk"], "0000000000000000");
+    let ignored = u64::from_str_radix(status["SigIgn"], 16).unwrap();
+    assert_eq!(ignored & 1 << 12, 0, "SIGPIPE is ignored");
+    let files = lines.iter().find(|line| line.starts_with("Max open files"));
+    let limits: Vec<&str> = files.unwrap().split_whitespace().collect();
+    assert_eq!(limits[3..5], ["100", "200"]);
+}
+
+#[tokio::test]
+async fn exec_inherits_what_it_does_not_name_from_its_container() {
+    let guest = Guest::boot().await;
+    let mut request = create("c", &[]);
+    crate::harness::set_spec(&mut request, &["sleep", "1000"], |spec| {
+        spec["process"]["oomScoreAdj"] = json!(300);
+        spec["process"]["user"]["umask"] = json!(7);
+        spec["process"]["rlimits"] = json!([{"type": "RLIMIT_CORE", "soft": 0, "hard": 9}]);
+        let kill = json!(["CAP_KILL"]);
+        spec["process"]["capabilities"] = json!({
+            "bounding": kill, "permitted": kill, "effective": kill,
+        });
+    });
+    guest.run(&request).await;
+    let script = "cat /proc/self/oom_score_adj; umask; cat /proc/self/limits /proc/self/status";
+    let request = exec("e", &["sh", "-c", script]);
+    guest.calls.exec(context(), &request).await.unwrap();
+    let written = guest.read("c", "e").await;
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines[..2], ["300", "0007"], "{written}");
+    assert!(lines.contains(&"CapEff:\t0000000000000020"), "{written}");
+    let core = lines.iter().find(|line| line.starts_with("Max core"));
+    let limits: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(limits[4..6], ["0", "9"]);
+}
+
+#[tokio::test]
+async fn exec_of_a_user_may_open_its_streams_by_name() {
+    let guest = Guest::boot().await;
+    guest.run(&create("c", &["sleep", "1000"])).await;
+    let script = "echo out > /proc/self/fd/1; cat /dev/stdin; echo err > /dev/stderr";
+    let mut request = changed("e", script, |process| {
+        process["user"] = json!({"uid": 33, "gid": 34});
+    });
+    request.stdio = Some(Stdio {
+        stdin: true,
+        stdout: true,
+        stderr: true,
+        ..Stdio::default()
+    })
+    .into();
+    guest.calls.exec(context(), &request).await.unwrap();
+    let mut input = guest.stream("c", "e", StreamKind::STREAM_KIND_STDIN).await;
+    input.write_all(b"in").await.unwrap();
+    input.shutdown().await.unwrap();
+    assert_eq!(guest.read("c", "e").await, "out\nin");
+    assert_eq!(guest.wait("c", "e").await.exit_code, 0);
+}
+
+#[tokio::test]
+async fn what_an_exec_cannot_do_is_said_in_runcs_words() {
+    let guest = Guest::boot().await;
+    let script = "echo '#!/nowhere/sh' > /work/script; busybox chmod 755 /work/script; echo; exec sleep 1000";
+    guest.run(&create("c", &["sh", "-c", script])).await;
+    let mut output = guest.stream("c", "", StreamKind::STREAM_KIND_STDOUT).await;
+    tokio::io::AsyncReadExt::read_u8(&mut output).await.unwrap();
+    for (command, text) in [
+        ("nope", "exec: \"nope\": executable file not found in $PATH"),
+        (
+            "/no/pe",
+            "exec: \"/no/pe\": stat /no/pe: no such file or directory",
+        ),
+        ("/etc", "exec: \"/etc\": is a directory"),
+        ("/etc/passwd", "exec: \"/etc/passwd\": permission denied"),
+        (
+            "/work/script",
+            "exec: \"/work/script\": no such file or directory",
+        ),
+    ] {
+        let refused = guest.calls.exec(context(), &exec("e", &[command])).await;
+        assert_eq!(refusal(refused).message, text);
+    }
+    let cwd = changed("e", "", |process| process["cwd"] = json!("/no"));
+    let refused = refusal(guest.calls.exec(context(), &cwd).await);
+    let text = "chdir to cwd (\"/no\") set in config.json failed: no such file or directory";
+    assert_eq!(refused.message, text);
+    let file = changed("e", "", |process| process["cwd"] = json!("/etc/passwd"));
+    let refused = refusal(guest.calls.exec(context(), &file).await);
+    assert!(refused.message.ends_with("not a directory"), "{refused}");
+    let relative = changed("e", "", |process| process["cwd"] = json!("etc"));
+    let refused = refusal(guest.calls.exec(context(), &relative).await);
+    assert_eq!(refused.message, "process.cwd \"etc\" is not absolute");
+    guest
+        .calls
+        .exec(context(), &exec("e", &["true"]))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn hundred_execs_at_once_end_as_they_should_and_none_is_left() {
+    let guest = Guest::boot().await;
+    guest.run(&create("c", &["sleep", "1000"])).await;
+    let mut execs = JoinSet::new();
+    for number in 0..100_u32 {
+        let calls = guest.calls.clone();
+        let script = format!("exit {number}");
+        let request = exec(&format!("e{number}"), &["sh", "-c", &script]);
+        execs.spawn(async move {
+            calls.exec(context(), &request).await.unwrap();
+            number
+        });
+    }
+    for number in execs.join_all().await {
+        let exit = guest.wait("c", &format!("e{number}")).await;
+        assert_eq!(exit.exit_code, number);
+    }
+    let list = ListProcessesRequest {
+        container_id: "c".into(),
+        ..ListProcessesRequest::default()
+    };
+    let listed = guest.calls.list_processes(context(), &list).await.unwrap();
+    assert_eq!(listed.processes.len(), 1);
+    // No zombie either: init is the agent's only child.
+    assert_eq!(guest.children().len(), 1);
 }

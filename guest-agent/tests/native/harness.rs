@@ -12,7 +12,7 @@ use std::{
 use husk_protocol::{
     PROTOCOL_VERSION,
     agent::{
-        CreateContainerRequest, DeleteRequest, FailureKind, HelloRequest, RootFs,
+        CreateContainerRequest, DeleteRequest, ExecRequest, FailureKind, HelloRequest, RootFs,
         StartContainerRequest, Stdio, StreamKind, StreamOpen, StreamOpened, WaitRequest,
         WaitResponse,
     },
@@ -154,6 +154,17 @@ impl Guest {
         }
     }
 
+    /// Pids of the agent's children, as the host numbers them; those that ended and were not reaped count.
+    pub(crate) fn children(&self) -> Vec<String> {
+        let of = |pid: &str| {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+            let children = children.unwrap();
+            let pids = children.split_whitespace().map(str::to_owned);
+            pids.collect::<Vec<_>>()
+        };
+        of(&of(&self.agent.id().to_string())[0])
+    }
+
     /// Creates a container and starts it.
     pub(crate) async fn run(&self, request: &CreateContainerRequest) {
         self.calls
@@ -272,6 +283,8 @@ pub(crate) fn set_spec(
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc"},
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+            {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+             "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
             {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]},
         ],
         "linux": {"namespaces": namespaces},
@@ -282,6 +295,21 @@ pub(crate) fn set_spec(
 
 pub(crate) fn process(args: &[&str]) -> Value {
     json!({"user": {"uid": 0, "gid": 0}, "args": args, "env": ["PATH=/bin"], "cwd": "/work"})
+}
+
+/// A request for an exec in container "c" with standard output.
+pub(crate) fn exec(id: &str, args: &[&str]) -> ExecRequest {
+    ExecRequest {
+        container_id: "c".into(),
+        exec_id: id.into(),
+        process_json: serde_json::to_vec(&process(args)).unwrap(),
+        stdio: Some(Stdio {
+            stdout: true,
+            ..Stdio::default()
+        })
+        .into(),
+        ..ExecRequest::default()
+    }
 }
 
 /// The status of a refused call.

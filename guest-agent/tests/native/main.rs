@@ -9,5 +9,7 @@
 mod container;
 mod exec;
 mod harness;
+mod pause;
 mod privileges;
 mod streams;
+mod terminal;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{collect, names_part_of};
+use super::{collect, oom_kills, own_path};
 
 #[test]
 fn processes_of_cgroups_below_are_listed_too() {
@@ -22,16 +22,21 @@ fn processes_of_cgroups_below_are_listed_too() {
 }
 
 #[test]
-fn process_is_held_by_its_cgroup_and_those_above() {
-    let own = Path::new("/husk/c1");
-    for (lines, held) in [
-        ("0::/husk/c1\n", true),
-        ("1:cpu:/\n0::/husk/c1/below\n", true),
-        ("0::/husk/c11\n", false),
-        ("0::/\n", false),
-        ("1:cpu:/husk/c1\n", false),
-        ("", false),
+fn own_cgroup_is_the_unified_line() {
+    for (lines, own) in [
+        ("0::/husk/c1\n", Some("/husk/c1")),
+        ("1:cpu:/x\n0::/husk/c1/below\n", Some("/husk/c1/below")),
+        ("1:cpu:/husk/c1\n", None),
+        ("", None),
     ] {
-        assert_eq!(names_part_of(lines, own), held, "{lines:?}");
+        assert_eq!(own_path(lines), own.map(Path::new), "{lines:?}");
     }
+}
+
+#[test]
+fn memory_kills_are_counted_by_their_own_line() {
+    let events = "low 0\nhigh 1\nmax 7\noom 5\noom_kill 3\noom_group_kill 2\n";
+    assert_eq!(oom_kills(events), Some(3));
+    assert_eq!(oom_kills("oom 5\noom_group_kill 2\n"), None);
+    assert_eq!(oom_kills("oom_kill x\n"), None);
 }

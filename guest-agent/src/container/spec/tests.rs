@@ -94,7 +94,7 @@ fn joining_a_namespace_by_path_is_refused() {
 }
 
 #[test]
-fn hooks_binds_and_terminals_are_refused_by_name() {
+fn hooks_and_binds_are_refused_by_name() {
     let hook = json!({"prestart": [{"path": "/bin/true"}]});
     assert_eq!(unsupported(|spec| spec["hooks"] = hook), "hooks.prestart");
     let bind = json!([{"destination": "/d", "source": "/", "type": "none", "options": ["rbind"]}]);
@@ -102,8 +102,6 @@ fn hooks_binds_and_terminals_are_refused_by_name() {
         unsupported(|spec| spec["mounts"] = bind),
         "bind mount at /d"
     );
-    let terminal = unsupported(|spec| spec["process"]["terminal"] = json!(true));
-    assert_eq!(terminal, "process.terminal");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Tests of finding commands, with runc's words for failures.
 
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use super::{Failure, environment, look_up};
-use crate::process::FailureClass;
+use super::look_up;
+use crate::process::{Failure, FailureClass};
 
 fn file(directory: &Path, name: &str, mode: u32) {
     let path = directory.join(name);
@@ -67,19 +67,4 @@ fn file_without_permission_and_directory_are_not_executable() {
 fn empty_name_is_not_found() {
     let failure = look_up("", "/bin").unwrap_err();
     assert_eq!(failure.class, FailureClass::CommandNotFound);
-}
-
-#[test]
-fn format_error_of_execve_is_not_executable() {
-    let error = io::Error::from_raw_os_error(libc::ENOEXEC);
-    let failure = Failure::of("x", &error);
-    assert_eq!(failure.class, FailureClass::CommandNotExecutable);
-    assert_eq!(failure.text, "exec: \"x\": exec format error");
-}
-
-#[test]
-fn environment_keeps_pairs_only() {
-    let entries = ["A=1".to_owned(), "B=x=y".into(), "C".into(), "=z".into()];
-    let expected = [("A", "1"), ("B", "x=y")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    assert_eq!(environment(Some(&entries)), expected);
 }

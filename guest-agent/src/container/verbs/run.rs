@@ -4,15 +4,18 @@ use std::{collections::HashMap, fs, io::ErrorKind, sync::Arc};
 
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, kill_process},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
-use super::{
-    create::state_directory,
-    error::ContainerError,
-    table::{Agent, Phase, Process, ProcessKey},
+use super::create::state_directory;
+use crate::{
+    container::{
+        cgroup::Cgroup,
+        error::ContainerError,
+        table::{Agent, Phase, Process, ProcessKey},
+    },
+    process::{Exit, parse_signal as parse_number},
 };
-use crate::process::{Exit, parse_signal as parse_number};
 
 /// Where a process is, as the host sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(crate) enum Progress {
     Created,
     /// Runs.
     Running,
+    /// Is stopped where it is, with its container.
+    Paused,
     /// Has ended like this.
     Stopped(Exit),
 }
@@ -45,6 +50,9 @@ impl Agent {
         if process.exit().is_some() {
             return Err(stopped());
         }
+        if signal == Signal::KILL {
+            process.note_kill();
+        }
         // Not reaped yet, so the pid is still this process.
         match send(process.pid, signal) {
             Err(Errno::SRCH) => Err(stopped()),
@@ -58,12 +66,20 @@ impl Agent {
     /// Sends a signal to every process of a container.
     pub(crate) fn signal_all(&self, id: &str, signal: u32) -> Result<(), ContainerError> {
         let signal = parse_signal(signal)?;
-        let cgroup = self.table().container(id)?.cgroup.clone();
+        let cgroup = {
+            let table = self.table();
+            let container = table.container(id)?;
+            if signal == Signal::KILL {
+                let processes = container.processes.values();
+                processes.for_each(|process| process.note_kill());
+            }
+            container.cgroup.clone()
+        };
         if signal == Signal::KILL {
             return cgroup.kill();
         }
         for pid in cgroup.processes()? {
-            match send(pid, signal) {
+            match send_if_in(&cgroup, pid, signal) {
                 Ok(()) | Err(Errno::SRCH) => {}
                 Err(errno) => {
                     return Err(ContainerError::io(format!("signal container {id}"))(errno));
@@ -93,21 +109,15 @@ impl Agent {
     }
 
     /// Waits for the end of a process.
-    pub(crate) async fn wait(&self, key: ProcessKey<'_>) -> Result<Exit, ContainerError> {
+    pub(crate) async fn wait(
+        &self,
+        key: ProcessKey<'_>,
+    ) -> Result<(Arc<Process>, Exit), ContainerError> {
         let process = self.process(key)?;
-        process
-            .ended()
-            .await
-            .ok_or_else(|| ContainerError::NotFound(key.describe()))
-    }
-
-    /// Whether the kernel killed a process of the container for memory.
-    pub(crate) fn oom_killed(&self, id: &str) -> bool {
-        let cgroup = self
-            .table()
-            .container(id)
-            .map(|container| container.cgroup.clone());
-        cgroup.is_ok_and(|cgroup| cgroup.oom_killed())
+        match process.ended().await {
+            Some(exit) => Ok((process, exit)),
+            None => Err(ContainerError::NotFound(key.describe())),
+        }
     }
 
     /// Where a process is.
@@ -117,14 +127,13 @@ impl Agent {
     ) -> Result<(Arc<Process>, Progress), ContainerError> {
         let process = self.process(key)?;
         let table = self.table();
-        let created = key.exec.is_empty()
-            && matches!(
-                table.container(key.container)?.phase,
-                Phase::Creating | Phase::Created(_)
-            );
+        let container = table.container(key.container)?;
+        let created =
+            key.exec.is_empty() && matches!(container.phase, Phase::Creating | Phase::Created(_));
         let progress = match process.exit() {
             Some(exit) => Progress::Stopped(exit),
             None if created => Progress::Created,
+            None if container.paused => Progress::Paused,
             None => Progress::Running,
         };
         Ok((process, progress))
@@ -221,9 +230,20 @@ fn parse_signal(signal: u32) -> Result<Signal, ContainerError> {
 }
 
 fn send(pid: u32, signal: Signal) -> Result<(), Errno> {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or(Errno::SRCH)?;
-    kill_process(pid, signal)
+    kill_process(raw_pid(pid)?, signal)
+}
+
+/// A process that the container made itself may end at any time, and its number be given to another, which must not
+/// get the signal.
+fn send_if_in(cgroup: &Cgroup, pid: u32, signal: Signal) -> Result<(), Errno> {
+    let process = pidfd_open(raw_pid(pid)?, PidfdFlags::empty())?;
+    if !cgroup.holds(pid) {
+        return Err(Errno::SRCH);
+    }
+    pidfd_send_signal(process, signal)
+}
+
+fn raw_pid(pid: u32) -> Result<Pid, Errno> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.ok_or(Errno::SRCH)
 }

@@ -1,12 +1,13 @@
 //! The bundle: what libcontainer is told of a container, and what it is not told.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use husk_protocol::agent::CreateContainerRequest;
-use oci_spec::runtime::{LinuxResources, Process as ProcessSpec};
+use oci_spec::runtime::{LinuxResources, Process as ProcessSpec, Spec};
 
 use crate::{
     container::{
@@ -19,16 +20,23 @@ use crate::{
     },
     guest::RUN,
     process::Privileges,
+    seccomp::Program,
 };
 
-/// Files of a bundle, beside `config.json`: what libcontainer is not told.
-pub(super) const FILTER: &str = "seccomp.bpf";
-const PRIVILEGES: &str = "privileges.json";
+/// File of a bundle, beside `config.json`: what libcontainer is not told.
+const FILTER: &str = "seccomp.bpf";
+
+/// A system call filter, in the agent and in a file for the helper.
+pub(super) struct Filter {
+    pub(super) path: PathBuf,
+    pub(super) program: Arc<Program>,
+}
 
 /// What became of a specification.
 pub(super) struct Bundle {
+    pub(super) spec: Spec,
     pub(super) privileges: Privileges,
-    pub(super) filter: Option<PathBuf>,
+    pub(super) filter: Option<Filter>,
     pub(super) resources: Option<LinuxResources>,
     pub(super) net_sysctls: Vec<(String, String)>,
     pub(super) warnings: Vec<String>,
@@ -68,12 +76,14 @@ pub(super) fn write_bundle(
         None => Privileges::default(),
     };
     let directory = root.directory();
-    let filter = adapted.filter.as_ref().map(|_| directory.join(FILTER));
+    let filter = adapted.filter.map(|program| Filter {
+        path: directory.join(FILTER),
+        program: Arc::new(program),
+    });
     let write = || {
-        if let (Some(path), Some(program)) = (&filter, &adapted.filter) {
-            fs::write(path, program.to_bytes())?;
+        if let Some(filter) = &filter {
+            fs::write(&filter.path, filter.program.to_bytes())?;
         }
-        fs::write(directory.join(PRIVILEGES), serde_json::to_vec(&privileges)?)?;
         fs::write(
             directory.join("config.json"),
             serde_json::to_vec(&adapted.spec)?,
@@ -81,6 +91,7 @@ pub(super) fn write_bundle(
     };
     write().map_err(ContainerError::io("write bundle"))?;
     Ok(Bundle {
+        spec: adapted.spec,
         privileges,
         filter,
         resources: adapted.resources,
@@ -90,7 +101,7 @@ pub(super) fn write_bundle(
 }
 
 /// libcontainer drops capabilities before the filter could be loaded, so it is told of none.
-pub(super) fn take_privileges(
+fn take_privileges(
     process: &mut ProcessSpec,
     warnings: &mut Vec<String>,
 ) -> Result<Privileges, ContainerError> {
@@ -99,12 +110,7 @@ pub(super) fn take_privileges(
     privileges.map_err(ContainerError::Invalid)
 }
 
-/// The container's own, for a process that asks for none.
-pub(super) fn own_privileges(bundle: &Path) -> io::Result<Privileges> {
-    Ok(serde_json::from_slice(&fs::read(bundle.join(PRIVILEGES))?)?)
-}
-
-pub(super) fn apply_user(
+pub(in crate::container) fn apply_user(
     process: &mut ProcessSpec,
     user: &str,
     inside: &Inside,

@@ -1,0 +1,232 @@
+//! Making containers, and processes in them.
+
+use std::{
+    collections::HashMap,
+    io::{self, ErrorKind},
+    mem,
+    os::unix::net::UnixStream,
+    sync::{Arc, PoisonError},
+};
+
+mod bundle;
+
+use bundle::{Bundle, write_bundle};
+pub(in crate::container) use bundle::{apply_user, state_directory};
+use husk_protocol::agent::{CreateContainerRequest, Stdio};
+use oci_spec::runtime::{LinuxResources, Spec};
+use tokio::sync::watch;
+
+use super::streams::{owner, terminal_of, unmapped};
+use crate::{
+    container::{
+        cgroup::Cgroup,
+        error::ContainerError,
+        table::{Agent, Container, Joined, Phase, Process, Streams},
+    },
+    exec::Inherited,
+    process::{Action, Console, Devpts, HelperJob, Starting, launch, make_pipes},
+    resources::{Limits, settle},
+};
+
+/// Longest id: containerd's limit.
+const MAX_ID_BYTES: usize = 76;
+
+/// A process that was made, and what its maker should know.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) pid: u32,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Agent {
+    /// Creates a container; its init waits before `execve`.
+    pub(crate) async fn create(
+        &self,
+        request: &CreateContainerRequest,
+    ) -> Result<Made, ContainerError> {
+        self.check_prepared()?;
+        let id = &request.container_id;
+        check_id(id)?;
+        let (name, cgroup) = self.reserve(id)?;
+        let made = self.build(request, &name, &cgroup).await;
+        if made.is_err() {
+            // The first error is the one that tells the cause.
+            let _ = self.remove_container(id).await;
+        }
+        made
+    }
+
+    fn reserve(&self, id: &str) -> Result<(String, Cgroup), ContainerError> {
+        let mut table = self.table();
+        if table.containers.contains_key(id) {
+            return Err(ContainerError::Exists(format!("container {id}")));
+        }
+        table.made += 1;
+        let name = format!("c{}", table.made);
+        let cgroup = Cgroup::of(&name);
+        let container = Container {
+            name: name.clone(),
+            phase: Phase::Creating,
+            cgroup: cgroup.clone(),
+            root: None,
+            joined: None,
+            paused: false,
+            gone: watch::Sender::new(()),
+            processes: HashMap::new(),
+            reserved: Vec::new(),
+        };
+        table.containers.insert(id.to_owned(), container);
+        Ok((name, cgroup))
+    }
+
+    async fn build(
+        &self,
+        request: &CreateContainerRequest,
+        name: &str,
+        cgroup: &Cgroup,
+    ) -> Result<Made, ContainerError> {
+        let wanted = request.rootfs.clone().unwrap_or_default();
+        let root = self.disks.lock().await.assemble(name, &wanted).await?;
+        let written = write_bundle(request, &root, cgroup);
+        let bundle = root.directory().to_owned();
+        self.table().container_mut(&request.container_id)?.root = Some(root);
+        let Bundle {
+            spec,
+            privileges,
+            filter,
+            resources,
+            net_sysctls,
+            mut warnings,
+        } = written?;
+        let limits = self.make_cgroup(cgroup, resources.as_ref())?;
+        warnings.extend_from_slice(&limits.warnings);
+        let program = filter.as_ref().map(|filter| Arc::clone(&filter.program));
+        let job = HelperJob {
+            action: Action::Create,
+            name: name.to_owned(),
+            bundle,
+            state: state_directory(),
+            console: None,
+            privileges,
+            filter: filter.map(|filter| filter.path),
+            net_sysctls,
+            report_fd: -1,
+        };
+        let stdio = request.stdio.clone().unwrap_or_default();
+        let (process, starting) = self.make_init(job, &spec, &stdio, cgroup).await?;
+        settle(&cgroup.directory(), &limits)?;
+        let pid = process.pid;
+        let devpts = Devpts::of(pid).map_err(ContainerError::io("open /dev/pts of container"))?;
+        let mut table = self.table();
+        let container = table.container_mut(&request.container_id)?;
+        container.phase = Phase::Created(starting);
+        container.joined = Some(Arc::new(Joined {
+            inherited: Inherited::new(&spec, privileges, program),
+            spec,
+            devpts,
+        }));
+        container.processes.insert(String::new(), Arc::new(process));
+        Ok(Made { pid, warnings })
+    }
+
+    fn make_cgroup(
+        &self,
+        cgroup: &Cgroup,
+        resources: Option<&LinuxResources>,
+    ) -> Result<Limits, ContainerError> {
+        let mut tree = self.cgroups.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(tree.make(&cgroup.directory(), resources)?)
+    }
+
+    /// The process that libcontainer makes, with its streams.
+    async fn make_init(
+        &self,
+        mut job: HelperJob,
+        spec: &Spec,
+        stdio: &Stdio,
+        cgroup: &Cgroup,
+    ) -> Result<(Process, Starting), ContainerError> {
+        let process = spec.process().as_ref();
+        let size = process.map(|process| terminal_of(process, stdio));
+        let size = size.transpose()?.flatten();
+        let console = match size {
+            Some(_) => Some(listen(&mut job)?),
+            None => None,
+        };
+        let pipes = Stdio {
+            stdin: stdio.stdin && console.is_none(),
+            stdout: stdio.stdout && console.is_none(),
+            stderr: stdio.stderr && console.is_none(),
+            ..Stdio::default()
+        };
+        let (ends, pipes) = make_pipes(&pipes).map_err(ContainerError::io("make pipes"))?;
+        let uid = process.map_or(0, |process| process.user().uid());
+        let owner = owner(spec, uid);
+        let streams = match owner {
+            Some(owner) => Streams::pipes(pipes, owner)?,
+            None => return Err(unmapped(uid)),
+        };
+        let launched = launch(&self.reaper, job, ends).await?;
+        let streams = match (console, size, owner) {
+            (Some(console), Some(size), Some(owner)) => {
+                let what = || ContainerError::io::<io::Error>("take over the terminal");
+                let master = console.receive().await.map_err(what())?;
+                Streams::terminal(master, owner, size)?
+            }
+            _ => streams,
+        };
+        let process = Process::new(launched.pid, launched.exit, streams, cgroup);
+        Ok((process, launched.starting))
+    }
+
+    /// Lets init go on, and answers when the command runs.
+    pub(crate) async fn start(&self, id: &str) -> Result<(), ContainerError> {
+        let (name, starting) = {
+            let mut table = self.table();
+            let container = table.container_mut(id)?;
+            if !matches!(container.phase, Phase::Created(_)) {
+                return Err(ContainerError::State {
+                    what: format!("container {id}"),
+                    state: container.phase.name(),
+                });
+            }
+            match mem::replace(&mut container.phase, Phase::Running) {
+                Phase::Created(starting) => (container.name.clone(), starting),
+                _ => return Err(ContainerError::NotFound(format!("container {id}"))),
+            }
+        };
+        notify(&name).map_err(|error| match error.kind() {
+            // Init does not wait there any more: it was killed before its start.
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound => ContainerError::State {
+                what: format!("container {id}"),
+                state: "stopped",
+            },
+            _ => ContainerError::io(format!("start container {id}"))(error),
+        })?;
+        Ok(starting.executed().await?)
+    }
+}
+
+/// A socket for the terminal that libcontainer makes.
+fn listen(job: &mut HelperJob) -> Result<Console, ContainerError> {
+    let console =
+        Console::listen(&job.bundle).map_err(ContainerError::io("make socket for the terminal"))?;
+    job.console = Some(console.path().to_owned());
+    Ok(console)
+}
+
+/// Ids come from the host and go into messages and tables, never into paths.
+pub(super) fn check_id(id: &str) -> Result<(), ContainerError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+    if (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(plain) {
+        Ok(())
+    } else {
+        Err(ContainerError::Invalid(format!("invalid id {id:?}")))
+    }
+}
+
+/// libcontainer's init waits for a connection on this socket.
+fn notify(name: &str) -> io::Result<()> {
+    let socket = state_directory().join(name).join("notify.sock");
+    UnixStream::connect(socket).map(drop)
+}
