@@ -43,7 +43,9 @@ fuzz_target!(|input: &[u8]| {
             driver.slot.read(offset, &mut [0; 8][..len]);
         }
         match kind >> 4 {
-            0 => driver.slot.process_queue(u16::from(*place)),
+            0 => {
+                let _ = driver.slot.process_queue(u16::from(*place));
+            }
             1 => driver.slot.notify_config_change(),
             2 => {
                 let state = driver.slot.state();

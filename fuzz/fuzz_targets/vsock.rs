@@ -219,7 +219,7 @@ impl Guest {
             if !self.readable() {
                 return;
             }
-            self.driver.slot.process_host();
+            self.driver.host();
         }
         panic!("the device does not fall quiet");
     }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use husk_devices::virtio::MmioHandler;
+use husk_devices::virtio::{MmioHandler, Progress};
 use husk_machine::api::config::{HostKvm, KvmKind};
 use husk_machine::arch::layout::{MMIO_SLOT_BYTES, MMIO_START};
 use husk_machine::boot::{BootImage, Cmdline};
@@ -48,13 +48,17 @@ impl MmioHandler for Mailbox {
         1
     }
 
-    fn process_queue(&self, _index: u16) {}
+    fn process_queue(&self, _index: u16) -> Progress {
+        Progress::Done
+    }
 
     fn host_fd(&self) -> Option<RawFd> {
         None
     }
 
-    fn process_host(&self) {}
+    fn process_host(&self) -> Progress {
+        Progress::Done
+    }
 
     fn resume(&self) {}
 }

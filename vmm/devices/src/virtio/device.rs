@@ -35,7 +35,7 @@ pub struct Rings<'a> {
     /// (after `Queue::needs_notification`); the slot pulses once after the call.
     pub interrupt: &'a mut bool,
     /// Set by the device when it stopped before the work was done, so that one busy queue does not
-    /// hold the slot's lock for ever: the slot lets others in and then makes the same call again.
+    /// hold the slot's lock and its thread for ever: the call is made again when others had their turn.
     pub again: &'a mut bool,
 }
 
@@ -106,6 +106,16 @@ pub trait VirtioDevice: Send {
     fn restore(&mut self, state: Self::State) -> Result<(), String>;
 }
 
+/// How far one call of a slot came.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is left to do until the next kick, or until the host side is ready again.
+    Done,
+    /// The device stopped before the work was done: the same call has to be made again, after others had their turn.
+    More,
+}
+
 /// What the VMM sees of any slot: the register file for vCPU threads, queues and host side for workers.
 pub trait MmioHandler: Send + Sync {
     /// A guest read of `data.len()` bytes at `offset` in the slot's 4 KiB; anything odd reads 0.
@@ -118,13 +128,13 @@ pub trait MmioHandler: Send + Sync {
     fn queue_count(&self) -> u16;
 
     /// A kick for queue `index` arrived on its eventfd (a write to `QueueNotify` through [`Self::write`] does the same).
-    fn process_queue(&self, index: u16);
+    fn process_queue(&self, index: u16) -> Progress;
 
     /// See [`VirtioDevice::host_fd`]; stays the same for the slot's life.
     fn host_fd(&self) -> Option<RawFd>;
 
     /// See [`VirtioDevice::process_host`].
-    fn process_host(&self);
+    fn process_host(&self) -> Progress;
 
     /// After a restore, when the interrupt controller has its state too: raise again what is pending
     /// and look at every queue once, because an edge or a kick may have been under way at the save.

@@ -11,5 +11,5 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use device::{DeviceError, InterruptLine, MmioHandler, Rings, VirtioDevice};
+pub use device::{DeviceError, InterruptLine, MmioHandler, Progress, Rings, VirtioDevice};
 pub use mmio::{MmioSlot, SlotState};

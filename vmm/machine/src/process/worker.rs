@@ -2,8 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use husk_devices::virtio::MmioHandler;
+use husk_devices::virtio::{MmioHandler, Progress};
 use vmm_sys_util::eventfd::EventFd;
 
 use super::control::Server;
@@ -81,24 +82,49 @@ impl Worker {
     /// The kernel refuses to wait, which no guest can bring about.
     pub fn run(mut self) -> io::Result<()> {
         let mut ready = Vec::new();
+        // What a device left undone: a guest that never stops to ask must not keep this thread from the others.
+        let mut unfinished: Vec<Source> = Vec::new();
         loop {
-            let timeout = self.control.as_ref().and_then(Server::time_left);
+            let timeout = if unfinished.is_empty() {
+                self.control.as_ref().and_then(Server::time_left)
+            } else {
+                Some(Duration::ZERO)
+            };
             self.poll.wait(timeout, &mut ready)?;
+            let mut last = std::mem::take(&mut unfinished);
+            last.retain(|source| ready.iter().all(|event| event.source != *source));
             for event in &ready {
                 match (event.source, &mut self.control) {
-                    (Source::Kick { slot, queue }, _) => {
-                        self.slots[usize::from(slot)].handler.process_queue(queue);
-                    }
-                    (Source::Host { slot }, _) => {
-                        self.slots[usize::from(slot)].handler.process_host();
+                    (Source::Kick { .. } | Source::Host { .. }, _) => {
+                        unfinished.extend(self.serve(event.source));
                     }
                     (_, Some(control)) => control.serve(&self.poll, *event),
                     (_, None) => {}
                 }
+            }
+            for source in last {
+                unfinished.extend(self.serve(source));
             }
             if self.control.as_ref().is_some_and(Server::finished) {
                 return Ok(());
             }
         }
     }
+
+    /// One turn of a device; the source itself if that was not enough.
+    fn serve(&self, source: Source) -> Option<Source> {
+        let progress = match source {
+            Source::Kick { slot, queue } => {
+                let slot = &self.slots[usize::from(slot)];
+                slot.handler.process_queue(queue)
+            }
+            Source::Host { slot } => self.slots[usize::from(slot)].handler.process_host(),
+            Source::Wake | Source::Listener | Source::Connection(_) => Progress::Done,
+        };
+        (progress == Progress::More).then_some(source)
+    }
 }
+
+#[cfg(test)]
+#[path = "tests/worker.rs"]
+mod tests;

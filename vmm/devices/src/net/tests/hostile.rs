@@ -5,7 +5,6 @@ use proptest::{prop_assert, proptest};
 
 use super::super::NetDevice;
 use super::peer::{MEM, RX, TX, driver};
-use crate::virtio::MmioHandler;
 use crate::virtio::testing::{Buffer, FakeDriver};
 
 #[derive(Clone, Debug)]
@@ -76,7 +75,7 @@ proptest! {
                     // A wire that is full loses it, as any wire.
                     let _ = peer.socket.send(&frame);
                 }
-                Step::Host => driver.slot.process_host(),
+                Step::Host => driver.host(),
             }
         }
         for queue in [RX, TX] {

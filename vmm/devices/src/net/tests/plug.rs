@@ -110,7 +110,7 @@ fn offloads_of_the_network_are_what_was_negotiated() {
 fn network_that_is_gone_takes_its_link_down_and_is_not_looked_at_again() {
     let (mut driver, peer) = driver(u64::MAX);
     drop(peer);
-    driver.slot.process_host();
+    driver.host();
     assert_eq!(config(&driver).1, 0);
     let waits = driver.slot.with_device(|device| {
         use crate::virtio::VirtioDevice;

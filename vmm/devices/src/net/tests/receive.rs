@@ -4,7 +4,6 @@ use virtio_bindings::virtio_net::VIRTIO_NET_F_MRG_RXBUF;
 use virtio_bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
 
 use super::peer::{HEADER, RX, driver, pattern};
-use crate::virtio::MmioHandler;
 use crate::virtio::testing::Buffer;
 
 #[test]
@@ -13,7 +12,7 @@ fn frame_goes_into_one_buffer_behind_its_header() {
     let buffer = driver.writable(2048);
     assert_eq!(driver.transfer(RX, &[buffer]), None);
     peer.send(&pattern(1000));
-    driver.slot.process_host();
+    driver.host();
     let used = driver.queues[0].pop_used().unwrap();
     assert_eq!(used.len, 1012);
     let bytes = driver.bytes(buffer);
@@ -33,7 +32,7 @@ fn long_frame_goes_into_as_many_buffers_as_it_needs() {
     driver.kick(RX);
     let frame = pattern(65_000);
     peer.send(&frame);
-    driver.slot.process_host();
+    driver.host();
     let mut lens = Vec::new();
     while let Some(used) = driver.queues[0].pop_used() {
         lens.push(used.len);
@@ -57,11 +56,11 @@ fn frame_waits_for_buffers_and_the_network_is_not_read_meanwhile() {
     for _ in 0..3 {
         peer.send(&pattern(1500));
     }
-    driver.slot.process_host();
+    driver.host();
     assert_eq!(driver.queues[0].pop_used(), None, "half a frame was given");
     // One frame is in the device, the others are where they were.
-    driver.slot.process_host();
-    driver.slot.process_host();
+    driver.host();
+    driver.host();
     assert_eq!(
         driver.queues[0].avail_event(),
         1,
@@ -72,7 +71,7 @@ fn frame_waits_for_buffers_and_the_network_is_not_read_meanwhile() {
         driver.queues[0].push(&[*buffer]);
     }
     driver.kick(RX);
-    driver.slot.process_host();
+    driver.host();
     let lens: Vec<_> = std::iter::from_fn(|| driver.queues[0].pop_used()).collect();
     let lens: Vec<_> = lens.iter().map(|used| used.len).collect();
     assert_eq!(lens, [1000, 512, 1000, 512, 1000, 512]);
@@ -85,7 +84,7 @@ fn without_merging_a_frame_that_fits_no_buffer_is_dropped() {
     driver.transfer(RX, &[small]);
     peer.send(&pattern(500));
     peer.send(&pattern(100));
-    driver.slot.process_host();
+    driver.host();
     assert_eq!(driver.queues[0].pop_used().unwrap().len, 112);
     assert_eq!(driver.bytes(small)[10..12], [1, 0]);
     let metrics = driver.slot.with_device(|device| device.metrics());
@@ -102,7 +101,7 @@ fn ring_full_of_tiny_buffers_drops_what_never_fits() {
     driver.kick(RX);
     peer.send(&pattern(9000));
     peer.send(&pattern(14));
-    driver.slot.process_host();
+    driver.host();
     let lens: Vec<_> = std::iter::from_fn(|| driver.queues[0].pop_used()).collect();
     assert_eq!(lens.iter().map(|used| used.len).sum::<u32>(), 26);
     assert_eq!(lens.len(), 2);
@@ -120,7 +119,7 @@ fn interrupt_comes_only_when_the_driver_wants_it() {
     driver.kick(RX);
     for (frame, pulses) in [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1)] {
         peer.send(&pattern(60));
-        driver.slot.process_host();
+        driver.host();
         assert_eq!(driver.line.pulses(), pulses, "frame {frame}");
     }
 }
@@ -138,7 +137,7 @@ fn buffer_that_is_no_memory_holds_nothing_and_comes_back() {
     driver.queues[0].push(&[good]);
     driver.kick(RX);
     peer.send(&pattern(60));
-    driver.slot.process_host();
+    driver.host();
     assert_eq!(driver.queues[0].pop_used().unwrap().len, 0);
     assert_eq!(driver.queues[0].pop_used().unwrap().len, 72);
     assert!(!driver.needs_reset());

@@ -2,7 +2,6 @@
 
 use super::super::NetDevice;
 use super::peer::{HEADER, MEM, TX, driver, pattern};
-use crate::virtio::MmioHandler;
 use crate::virtio::testing::{Buffer, FakeDriver};
 
 /// A header for a TCP segment of 1460 bytes, and 64 KiB behind it.
@@ -50,7 +49,7 @@ fn network_that_takes_no_more_stops_the_ring_and_goes_on_without_loss() {
             assert_eq!(frame[12..14], next.to_le_bytes());
             next += 1;
         }
-        driver.slot.process_host();
+        driver.host();
     }
     assert_eq!(driver.queues[1].used_index(), count);
     assert_eq!(

@@ -12,7 +12,9 @@ use super::registers::{
 };
 use super::state::{RestoreError, SLOT_STATE_VERSION, SlotState, TransportState};
 use super::transport::{Effect, Transport};
-use crate::virtio::device::{DeviceError, InterruptLine, MmioHandler, Rings, VirtioDevice};
+use crate::virtio::device::{
+    DeviceError, InterruptLine, MmioHandler, Progress, Rings, VirtioDevice,
+};
 
 /// A device that no transport can serve.
 #[derive(Debug, Error)]
@@ -177,50 +179,50 @@ impl<D: VirtioDevice> MmioSlot<D> {
         self.line.pulse();
     }
 
-    /// Call the device until it has nothing left, letting others in between two calls.
+    /// One call of the device, and the interrupt for what came of it.
     fn serve(
         &self,
-        mut call: impl FnMut(&mut D, Option<&mut Rings<'_>>) -> Result<(), DeviceError>,
-        ready: impl Fn(&Transport) -> bool,
-    ) {
-        loop {
-            let mut outcome = Outcome::default();
-            let mut broken = false;
-            {
-                let mut guard = self.lock();
-                let inner = &mut *guard;
-                let called = if inner.transport.running() {
-                    if !ready(&inner.transport) {
-                        return;
-                    }
-                    let mut rings = Rings {
-                        mem: &self.mem,
-                        queues: &mut inner.transport.rings,
-                        features: inner.transport.driver_features,
-                        interrupt: &mut outcome.interrupt,
-                        again: &mut outcome.again,
-                    };
-                    call(&mut inner.device, Some(&mut rings))
-                } else {
-                    call(&mut inner.device, None)
-                };
-                if let Err(error) = called {
-                    // The guest can bring this about as often as it likes.
-                    tracing::debug!(device_type = self.device_type, %error, "device needs reset");
-                    inner.transport.set_needs_reset();
-                    broken = inner.transport.driver_ok();
-                    outcome.again = false;
+        call: impl FnOnce(&mut D, Option<&mut Rings<'_>>) -> Result<(), DeviceError>,
+        ready: impl FnOnce(&Transport) -> bool,
+    ) -> Progress {
+        let mut outcome = Outcome::default();
+        let mut broken = false;
+        {
+            let mut guard = self.lock();
+            let inner = &mut *guard;
+            let called = if inner.transport.running() {
+                if !ready(&inner.transport) {
+                    return Progress::Done;
                 }
+                let mut rings = Rings {
+                    mem: &self.mem,
+                    queues: &mut inner.transport.rings,
+                    features: inner.transport.driver_features,
+                    interrupt: &mut outcome.interrupt,
+                    again: &mut outcome.again,
+                };
+                call(&mut inner.device, Some(&mut rings))
+            } else {
+                call(&mut inner.device, None)
+            };
+            if let Err(error) = called {
+                // The guest can bring this about as often as it likes.
+                tracing::debug!(device_type = self.device_type, %error, "device needs reset");
+                inner.transport.set_needs_reset();
+                broken = inner.transport.driver_ok();
+                outcome.again = false;
             }
-            if outcome.interrupt {
-                self.raise(interrupt::USED_RING);
-            }
-            if broken {
-                self.raise(interrupt::CONFIG_CHANGE);
-            }
-            if !outcome.again {
-                return;
-            }
+        }
+        if outcome.interrupt {
+            self.raise(interrupt::USED_RING);
+        }
+        if broken {
+            self.raise(interrupt::CONFIG_CHANGE);
+        }
+        if outcome.again {
+            Progress::More
+        } else {
+            Progress::Done
         }
     }
 
@@ -241,8 +243,9 @@ impl<D: VirtioDevice> MmioSlot<D> {
                 self.interrupt_status.fetch_and(!value, Ordering::SeqCst);
             }
             Register::QueueNotify => {
+                // A vCPU gets here only for a queue that has no eventfd, so that there is no worker to go on with it.
                 if let Ok(index) = u16::try_from(value) {
-                    self.process_queue(index);
+                    while self.process_queue(index) == Progress::More {}
                 }
             }
             other => self.write_transport(other, value),
@@ -308,7 +311,7 @@ impl<D: VirtioDevice> MmioHandler for MmioSlot<D> {
         self.queue_count
     }
 
-    fn process_queue(&self, index: u16) {
+    fn process_queue(&self, index: u16) -> Progress {
         self.serve(
             |device, rings| match rings {
                 Some(rings) => device.process_queue(rings, index),
@@ -318,26 +321,27 @@ impl<D: VirtioDevice> MmioHandler for MmioSlot<D> {
                 let ring = transport.rings.get(usize::from(index));
                 ring.is_some_and(virtio_queue::QueueT::ready)
             },
-        );
+        )
     }
 
     fn host_fd(&self) -> Option<RawFd> {
         self.host_fd
     }
 
-    fn process_host(&self) {
-        self.serve(|device, rings| device.process_host(rings), |_| true);
+    fn process_host(&self) -> Progress {
+        self.serve(|device, rings| device.process_host(rings), |_| true)
     }
 
     fn resume(&self) {
         if self.interrupt_status.load(Ordering::SeqCst) != 0 {
             self.line.pulse();
         }
+        // No vCPU runs yet, so there is an end to it.
         for index in 0..self.queue_count {
-            self.process_queue(index);
+            while self.process_queue(index) == Progress::More {}
         }
         if self.host_fd.is_some() {
-            self.process_host();
+            while self.process_host() == Progress::More {}
         }
     }
 }

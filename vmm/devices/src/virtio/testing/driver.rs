@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 use super::queue::{Buffer, FakeQueue, Used};
-use crate::virtio::{InterruptLine, MmioHandler, MmioSlot, VirtioDevice};
+use crate::virtio::{InterruptLine, MmioHandler, MmioSlot, Progress, VirtioDevice};
 
 /// Where the first queue's tables lie.
 const QUEUES_BASE: u64 = 0x1000;
@@ -186,6 +186,11 @@ impl<D: VirtioDevice> FakeDriver<D> {
     /// Kick a queue through its register.
     pub fn kick(&self, queue: u16) {
         self.write(0x50, queue.into());
+    }
+
+    /// The host side is ready: let the device work until nothing is left, as a worker does.
+    pub fn host(&self) {
+        while self.slot.process_host() == Progress::More {}
     }
 
     /// Offer one chain, kick, and take what the device gave back, if it did.

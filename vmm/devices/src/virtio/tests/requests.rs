@@ -7,8 +7,8 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use virtio_bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
 
 use super::echo::{Echo, FEATURES};
-use crate::virtio::MmioHandler;
 use crate::virtio::testing::{Buffer, FakeDriver};
+use crate::virtio::{MmioHandler, Progress};
 
 const MEM: usize = 1 << 20;
 const NO_EVENT_IDX: u64 = !(1 << VIRTIO_RING_F_EVENT_IDX);
@@ -83,7 +83,7 @@ fn kick_of_a_queue_that_does_not_exist_is_ignored() {
     let driver = started(FEATURES);
     driver.kick(2);
     driver.write(0x50, u32::MAX);
-    driver.slot.process_queue(u16::MAX);
+    let _ = driver.slot.process_queue(u16::MAX);
     assert!(!driver.needs_reset());
 }
 
@@ -153,7 +153,7 @@ fn no_request_is_lost_when_driver_and_device_race() {
                 }
                 *guard = false;
                 drop(guard);
-                slot.process_queue(0);
+                while slot.process_queue(0) == Progress::More {}
             }
         })
     };
@@ -211,7 +211,7 @@ fn endless_driver_does_not_keep_others_out() {
         let (stop, slot) = (stop.clone(), driver.slot.clone());
         std::thread::spawn(move || {
             while !stop.load(Ordering::SeqCst) {
-                slot.process_queue(0);
+                while slot.process_queue(0) == Progress::More {}
             }
         })
     };

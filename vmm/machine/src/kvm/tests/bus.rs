@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};
 
 use husk_devices::legacy::{PortBus, PortEvents};
-use husk_devices::virtio::{InterruptLine, MmioHandler};
+use husk_devices::virtio::{InterruptLine, MmioHandler, Progress};
 
 use super::{Bus, PortEffect};
 use crate::arch::layout::{MMIO_END, MMIO_SLOT_BYTES, MMIO_START};
@@ -35,13 +35,17 @@ impl MmioHandler for Numbered {
         0
     }
 
-    fn process_queue(&self, _index: u16) {}
+    fn process_queue(&self, _index: u16) -> Progress {
+        Progress::Done
+    }
 
     fn host_fd(&self) -> Option<RawFd> {
         None
     }
 
-    fn process_host(&self) {}
+    fn process_host(&self) -> Progress {
+        Progress::Done
+    }
 
     fn resume(&self) {}
 }
