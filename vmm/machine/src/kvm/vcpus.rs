@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use kvm_bindings::KVM_MP_STATE_HALTED;
+use kvm_bindings::{KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED, KVM_MP_STATE_UNINITIALIZED};
 use kvm_ioctls::VcpuFd;
 use vmm_sys_util::signal::{self, Killable, SIGRTMIN, block_signal, clear_signal, unblock_signal};
 
@@ -108,7 +108,7 @@ struct Seen {
 #[derive(Debug, Default)]
 struct AtPause {
     rip: AtomicU64,
-    /// Halted with interrupts off.
+    /// Halted with interrupts off, or not started: only another vCPU could change that.
     halted: AtomicBool,
 }
 
@@ -238,8 +238,8 @@ impl Vcpus {
         self.sum(|counters| counters.completed.load(Ordering::Relaxed))
     }
 
-    /// Whether every vCPU was halted with interrupts off at the last [`Self::pause`]: nothing but an NMI
-    /// would wake them.
+    /// Whether every vCPU was halted with interrupts off at the last [`Self::pause`], or had not been started: nothing
+    /// but an NMI would wake them.
     #[must_use]
     pub fn halted_for_good(&self) -> bool {
         self.seen
@@ -323,14 +323,18 @@ impl VcpuThread {
     /// For [`Vcpus::stand_at`] and [`Vcpus::halted_for_good`].
     fn note_place(&self) {
         let fd = &self.vcpu.fd;
-        let halted = fd
-            .get_mp_state()
-            .is_ok_and(|state| state.mp_state == KVM_MP_STATE_HALTED);
+        let state = fd.get_mp_state().map(|state| state.mp_state);
         let (rip, deaf) = fd.get_regs().map_or((0, false), |regs| {
             (regs.rip, regs.rflags & INTERRUPTS_ENABLED == 0)
         });
+        let still = match state {
+            Ok(KVM_MP_STATE_HALTED) => deaf,
+            // Another vCPU would have to start it.
+            Ok(KVM_MP_STATE_UNINITIALIZED | KVM_MP_STATE_INIT_RECEIVED) => true,
+            _ => false,
+        };
         self.at_pause.rip.store(rip, Ordering::SeqCst);
-        self.at_pause.halted.store(halted && deaf, Ordering::SeqCst);
+        self.at_pause.halted.store(still, Ordering::SeqCst);
     }
 
     /// A signal that is only unblocked inside of `KVM_RUN` stays pending after it.

@@ -55,6 +55,17 @@ fn halt_with_interrupts_off_is_noticed() {
 }
 
 #[test]
+fn halt_beside_vcpus_that_were_never_started_is_noticed() {
+    if without_kvm() {
+        return;
+    }
+    let mut setup = Setup::code(guest::HALT);
+    setup.config.vcpus = 3;
+    let (report, code) = setup.launch().end();
+    assert_eq!((report.reason, code), (ExitReason::GuestHalt, 10));
+}
+
+#[test]
 fn halt_on_the_console_is_noticed() {
     if without_kvm() {
         return;
