@@ -1,5 +1,6 @@
 //! The block slots of a machine: drives come and go, slots stay.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(in crate::machine) type BlockSlot = Arc<MmioSlot<BlockDevice>>;
 pub(in crate::machine) struct Blocks {
     writable: Vec<BlockSlot>,
     read_only: Vec<BlockSlot>,
+    /// What each slot that is not empty holds. Asking a slot itself could take as long as its slowest request.
+    serials: HashMap<(SlotClass, u8), Serial>,
 }
 
 impl Blocks {
@@ -30,27 +33,29 @@ impl Blocks {
 
     /// Put a file into an empty slot and tell the driver.
     pub(in crate::machine) fn attach(
-        &self,
+        &mut self,
         (class, slot): (SlotClass, u8),
         file: File,
         serial: &str,
     ) -> Result<(), DriveError> {
         let place = self.find(class, slot)?;
         let serial = Serial::new(serial)?;
-        let holds = |other: &BlockSlot| {
-            other.with_device(|device| device.serial().is_some_and(|held| *held == serial))
-        };
         // The guest finds a disk by its serial: two of a name would be one too many.
-        if self.writable.iter().chain(&self.read_only).any(holds) {
+        if self.serials.values().any(|held| *held == serial) {
             return Err(DriveError::SerialTaken(serial.as_str().to_owned()));
         }
-        place.with_device(|device| device.attach(file, serial))?;
+        place.with_device(|device| device.attach(file, serial.clone()))?;
         place.notify_config_change();
+        self.serials.insert((class, slot), serial);
         Ok(())
     }
 
     /// Take the file out of a slot, close it and tell the driver.
-    pub(in crate::machine) fn detach(&self, class: SlotClass, slot: u8) -> Result<(), DriveError> {
+    pub(in crate::machine) fn detach(
+        &mut self,
+        class: SlotClass,
+        slot: u8,
+    ) -> Result<(), DriveError> {
         let place = self.find(class, slot)?;
         let detached = place.with_device(BlockDevice::detach);
         detached.map_err(|source| DriveError::Empty {
@@ -59,6 +64,7 @@ impl Blocks {
             source,
         })?;
         place.notify_config_change();
+        self.serials.remove(&(class, slot));
         Ok(())
     }
 
@@ -91,3 +97,7 @@ fn words(class: SlotClass) -> &'static str {
         SlotClass::ReadOnly => "read-only",
     }
 }
+
+#[cfg(test)]
+#[path = "tests/blocks.rs"]
+mod tests;
