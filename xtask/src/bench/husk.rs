@@ -87,12 +87,22 @@ impl Finished {
 }
 
 /// Exact up to 2^53, far above any figure here.
-fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
 /// Runs a command in the busybox image, in the smallest machine, with these settings (a settings file's lines).
 pub(crate) fn run(workspace: &Workspace, settings: &str, command: &[&str]) -> Result<Finished> {
+    run_with(workspace, settings, &[], command)
+}
+
+/// The same with these flags of `husk run`.
+pub(crate) fn run_with(
+    workspace: &Workspace,
+    settings: &str,
+    flags: &[&str],
+    command: &[&str],
+) -> Result<Finished> {
     let dir = workspace.target.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let file = dir.join("timeline.json");
@@ -104,6 +114,7 @@ pub(crate) fn run(workspace: &Workspace, settings: &str, command: &[&str]) -> Re
         .arg(&config)
         .args(["run", "--rm"])
         .arg(format!("--timeline={}", file.display()))
+        .args(flags)
         .arg(image(workspace))
         .arg("--")
         .args(command)

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::detached::Detached;
 use super::husk;
 use super::machine::{self, Machine};
 use super::report::Bench;
@@ -24,21 +25,67 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> R
     );
     let mut progress = Progress::begin("bench run");
     let peer = Peer::prepare(workspace)?;
-    let (mut container, mut stdout, mut wall, mut runc) = (vec![], vec![], vec![], vec![]);
+    let mut figures = Figures::default();
     for run in 1..=runs {
         progress.tick(&format!("run {run} of {runs}"));
         let quiet = husk::run(workspace, "", &["true"])?;
-        container.push(quiet.timeline.between("agent ready", "exit")?);
-        wall.push(quiet.wall.as_secs_f64() * 1e3);
-        stdout.push(bulk(workspace, mib)?);
-        runc.push(peer.run()?);
+        let container = quiet.timeline.between("agent ready", "exit")?;
+        figures.container.push(container);
+        figures.wall.push(quiet.wall.as_secs_f64() * 1e3);
+        let flags = ["--security-opt", "seccomp=unconfined"];
+        let open = husk::run_with(workspace, "", &flags, &["true"])?;
+        let unconfined = open.timeline.between("agent ready", "exit")?;
+        figures.seccomp.push(container - unconfined);
+        figures.stdout.push(bulk(workspace, mib)?);
+        figures.idle.push(idle(workspace)?);
+        figures.runc.push(peer.run()?);
     }
+    progress.tick("exec");
+    let detached = Detached::start(workspace)?;
+    // The first one finds nothing in the caches.
+    detached.exec(&["true"])?;
+    for _ in 0..runs.max(5) {
+        figures.exec.push(detached.exec(&["true"])?);
+    }
+    drop(detached);
     progress.end(&format!("{runs} runs"));
-    bench.measure("container_insns", "insns", &container, Some(12e6));
-    bench.measure("stdout_insns_per_mib", "insns", &stdout, Some(1e6));
-    bench.measure("run_wall_ms", "ms", &wall, None);
-    bench.measure("runc_wall_ms", "ms", &runc, None);
+    bench.measure("container_insns", "insns", &figures.container, Some(12e6));
+    bench.measure(
+        "seccomp_load_insns",
+        "insns",
+        &figures.seccomp,
+        Some(0.35e6),
+    );
+    bench.measure("exec_insns", "insns", &figures.exec, Some(1.2e6));
+    bench.measure("idle_insns_per_s", "insns/s", &figures.idle, Some(0.1e6));
+    bench.measure("stdout_insns_per_mib", "insns", &figures.stdout, Some(1e6));
+    bench.measure("run_wall_ms", "ms", &figures.wall, None);
+    bench.measure("runc_wall_ms", "ms", &figures.runc, None);
     bench.publish(workspace, json)
+}
+
+/// What the runs gave, one of each a run.
+#[derive(Debug, Default)]
+struct Figures {
+    container: Vec<f64>,
+    seccomp: Vec<f64>,
+    exec: Vec<f64>,
+    idle: Vec<f64>,
+    stdout: Vec<f64>,
+    wall: Vec<f64>,
+    runc: Vec<f64>,
+}
+
+/// Instructions a second of a container that sleeps: those of a long sleep without those of a short one.
+fn idle(workspace: &Workspace) -> Result<f64> {
+    let sleep = |seconds: u32| {
+        let script = format!("echo; exec sleep {seconds}");
+        husk::run(workspace, "", &["sh", "-c", &script])?
+            .timeline
+            .between("first byte", "exit")
+    };
+    let (short, long) = (sleep(1)?, sleep(21)?);
+    Ok((long - short) / 20.0)
 }
 
 /// Instructions for a MiB of output: those of a program that writes it, without those of the same one that throws it
