@@ -292,7 +292,8 @@ fn gc_removes_what_killed_processes_left() {
         fs::create_dir_all(path(dir)).unwrap();
         fs::write(path(dir).join("vsock.sock"), "").unwrap();
     }
-    let record = r#"{"version":1,"owner":{"pid":0,"start_ticks":1},"vmm":null,"files":[]}"#;
+    let record = r#"{"version":2,"owner":{"pid":0,"start_ticks":1},"vmm":null,"files":[],
+                     "keep":"nothing","ended":false}"#;
     fs::write(path("run/pod/record.json"), record).unwrap();
     fs::write(path("images/locks/0123"), "").unwrap();
     fs::write(path("state/templates/draft-dead"), "half").unwrap();
