@@ -8,6 +8,7 @@ mod confinement;
 mod container;
 mod memory;
 mod oci;
+mod options;
 mod privileges;
 mod streams;
 
@@ -21,6 +22,10 @@ use libtest_mimic::{Arguments, Trial};
 type Check = fn(&Guest);
 
 const CHECKS: &[(&str, Check)] = &[
+    (
+        "options_and_image_configuration_become_the_container",
+        options::become_the_container,
+    ),
     ("r24_exit_codes_come_back_exactly", container::exit_codes),
     (
         "r106_command_missing_or_not_executable_is_told_apart",

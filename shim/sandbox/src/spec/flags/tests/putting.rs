@@ -200,6 +200,28 @@ fn security_reaches_the_specification() {
 }
 
 #[test]
+fn system_calls_are_limited_unless_somebody_asks() {
+    let seccomp = |seccomp: SeccompChoice| {
+        let spec = build(RunOptions {
+            security: Security {
+                seccomp,
+                ..Security::default()
+            },
+            ..RunOptions::default()
+        });
+        spec.linux().as_ref().unwrap().seccomp().clone()
+    };
+    let default = seccomp(SeccompChoice::Default).unwrap();
+    assert!(
+        default
+            .syscalls()
+            .as_ref()
+            .is_some_and(|rules| rules.len() > 2)
+    );
+    assert_eq!(seccomp(SeccompChoice::Unconfined), None);
+}
+
+#[test]
 fn bundles_take_none_of_them() {
     let source = ImageSource::Bundle(Box::new(build(RunOptions::default())));
     let options = RunOptions {
