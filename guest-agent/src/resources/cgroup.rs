@@ -94,7 +94,7 @@ fn delegate(cgroup: &Path) -> io::Result<()> {
     }
 }
 
-fn apply(directory: &Path, settings: &[Setting]) -> Result<(), ResourceError> {
+pub(super) fn apply(directory: &Path, settings: &[Setting]) -> Result<(), ResourceError> {
     settings
         .iter()
         .try_for_each(|setting| match write(directory, setting) {

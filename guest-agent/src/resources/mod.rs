@@ -1,16 +1,21 @@
 //! What a container may use: the files of its cgroup and the devices that it may open.
 //!
 //! `limits` turns `linux.resources` into values for cgroup v2 files, `devices` turns the device rules into a program
-//! that the kernel asks for each device; both are pure functions. `cgroup` makes the container's cgroup with them.
+//! that the kernel asks for each device; both are pure functions. `cgroup` makes the container's cgroup with them,
+//! `update` changes its limits, `figures` reads what it has used.
 //! Called by `container`.
 
 mod cgroup;
 mod devices;
 mod error;
+mod figures;
 mod io;
 mod limits;
 mod settings;
+mod update;
 
 pub(crate) use cgroup::{CgroupTree, settle};
 pub(crate) use error::ResourceError;
+pub(crate) use figures::figures;
 pub(crate) use settings::Limits;
+pub(crate) use update::update;

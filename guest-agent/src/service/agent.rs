@@ -12,8 +12,9 @@ use husk_protocol::{
         ListProcessesRequest, ListProcessesResponse, ListedProcess, PauseRequest, PauseResponse,
         ProcessState, ResizeTerminalRequest, ResizeTerminalResponse, ResumeRequest, ResumeResponse,
         ShutdownRequest, ShutdownResponse, SignalRequest, SignalResponse, StartContainerRequest,
-        StartContainerResponse, StateRequest, StateResponse, SyncRequest, SyncResponse,
-        WaitOomRequest, WaitOomResponse, WaitRequest, WaitResponse,
+        StartContainerResponse, StateRequest, StateResponse, StatsRequest, StatsResponse,
+        SyncRequest, SyncResponse, UpdateRequest, UpdateResponse, WaitOomRequest, WaitOomResponse,
+        WaitRequest, WaitResponse,
     },
     agent_ttrpc::Agent as AgentCalls,
     failure,
@@ -234,6 +235,19 @@ impl AgentCalls for AgentService {
         self.detached(|agent| async move { agent.resume(&request.container_id).await })
             .await?;
         Ok(ResumeResponse::default())
+    }
+
+    async fn update(&self, _: &TtrpcContext, request: UpdateRequest) -> Answer<UpdateResponse> {
+        self.agent
+            .update(&request.container_id, &request.resources_json)
+            .map_err(|error| status(&error))?;
+        Ok(UpdateResponse::default())
+    }
+
+    async fn stats(&self, _: &TtrpcContext, request: StatsRequest) -> Answer<StatsResponse> {
+        self.agent
+            .stats(&request.container_id)
+            .map_err(|error| status(&error))
     }
 
     async fn wait_oom(&self, _: &TtrpcContext, request: WaitOomRequest) -> Answer<WaitOomResponse> {

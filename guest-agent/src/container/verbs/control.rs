@@ -1,12 +1,18 @@
-//! What can be done with a container that runs: its terminals, its standstill, its memory kills.
+//! What can be done with a container that runs: its terminals, its standstill, its limits and figures, its memory kills.
 
-use husk_protocol::agent::TerminalSize;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use husk_protocol::agent::{StatsResponse, TerminalSize};
+use oci_spec::runtime::LinuxResources;
 
 use super::streams::size_of;
-use crate::container::{
-    cgroup::Cgroup,
-    error::ContainerError,
-    table::{Agent, Phase, ProcessKey},
+use crate::{
+    container::{
+        cgroup::Cgroup,
+        error::ContainerError,
+        table::{Agent, Phase, ProcessKey},
+    },
+    resources::{figures, update},
 };
 
 impl Agent {
@@ -79,6 +85,39 @@ impl Agent {
         }
         container.paused = paused;
         Ok(container.cgroup.clone())
+    }
+
+    /// Changes the limits of a container: all that the JSON names, or nothing.
+    pub(crate) fn update(&self, id: &str, resources_json: &[u8]) -> Result<(), ContainerError> {
+        let resources: LinuxResources = serde_json::from_slice(resources_json)
+            .map_err(|error| ContainerError::Invalid(format!("linux.resources: {error}")))?;
+        let directory = self.made(id)?.directory();
+        Ok(update(&directory, &resources)?)
+    }
+
+    /// What a container has used.
+    pub(crate) fn stats(&self, id: &str) -> Result<StatsResponse, ContainerError> {
+        let directory = self.made(id)?.directory();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default();
+        Ok(StatsResponse {
+            read_at_seconds: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            read_at_nanos: now.subsec_nanos(),
+            ..figures(&directory)
+        })
+    }
+
+    /// The cgroup of a container that was made and is not being removed.
+    fn made(&self, id: &str) -> Result<Cgroup, ContainerError> {
+        let table = self.table();
+        let container = table.container(id)?;
+        match container.phase {
+            Phase::Created(_) | Phase::Running => Ok(container.cgroup.clone()),
+            Phase::Creating | Phase::Deleting => Err(ContainerError::State {
+                what: format!("container {id}"),
+                state: container.phase.name(),
+            }),
+        }
     }
 
     /// Answers when the kernel has killed more of a container's processes for memory than `seen`.
