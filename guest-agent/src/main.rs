@@ -2,6 +2,7 @@
 //!
 //! - `guest`: the machine (doorbells, mounts, disks, clock, its end)
 //! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
+//! - `network`: interfaces, found and set up
 //! - `seccomp`: from a profile to a filter program, and into the kernel
 //! - `resources`: what a container may use
 //! - `exec`: another process in a container, by hand
@@ -23,6 +24,7 @@ mod container;
 mod exec;
 mod guest;
 mod helper;
+mod network;
 mod process;
 mod readiness;
 mod resources;

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use husk_protocol::{
     PROTOCOL_VERSION,
     agent::{
-        CloseStdinRequest, CloseStdinResponse, CreateContainerRequest, CreateContainerResponse,
-        DeleteRequest, DeleteResponse, ExecRequest, ExecResponse, HelloRequest, HelloResponse,
+        CloseStdinRequest, CloseStdinResponse, ConfigureInterfaceRequest,
+        ConfigureInterfaceResponse, CreateContainerRequest, CreateContainerResponse, DeleteRequest,
+        DeleteResponse, ExecRequest, ExecResponse, HelloRequest, HelloResponse,
         ListProcessesRequest, ListProcessesResponse, ListedProcess, PauseRequest, PauseResponse,
         ProcessState, ResizeTerminalRequest, ResizeTerminalResponse, ResumeRequest, ResumeResponse,
         ShutdownRequest, ShutdownResponse, SignalRequest, SignalResponse, StartContainerRequest,
@@ -272,6 +273,16 @@ impl AgentCalls for AgentService {
         })
         .await?;
         Ok(DeleteResponse::default())
+    }
+
+    async fn configure_interface(
+        &self,
+        _: &TtrpcContext,
+        request: ConfigureInterfaceRequest,
+    ) -> Answer<ConfigureInterfaceResponse> {
+        self.detached(|agent| async move { agent.configure_interface(&request).await })
+            .await?;
+        Ok(ConfigureInterfaceResponse::default())
     }
 
     async fn sync(&self, _: &TtrpcContext, _: SyncRequest) -> Answer<SyncResponse> {

@@ -8,3 +8,8 @@ pub mod kvm;
 pub mod machine;
 pub mod process;
 pub mod sys;
+
+/// Taps, for the launcher: what a net slot is given.
+pub mod tap {
+    pub use husk_devices::net::create_tap;
+}

@@ -1,7 +1,13 @@
 //! What can be done with containers that exist: signals, listing, waiting, taking apart.
 
-use std::{collections::HashMap, fs, io::ErrorKind, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, ErrorKind},
+    sync::Arc,
+};
 
+use husk_protocol::agent::ConfigureInterfaceRequest;
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
@@ -14,6 +20,7 @@ use crate::{
         error::ContainerError,
         table::{Agent, Phase, Process, ProcessKey},
     },
+    network::{Interface, configure},
     process::{Exit, parse_signal as parse_number},
 };
 
@@ -39,6 +46,31 @@ pub(crate) struct Listed {
 }
 
 impl Agent {
+    /// Gives an interface to the network namespace of a container that has not ended.
+    pub(crate) async fn configure_interface(
+        &self,
+        request: &ConfigureInterfaceRequest,
+    ) -> Result<(), ContainerError> {
+        let interface = Interface::of(request).map_err(ContainerError::Invalid)?;
+        let key = ProcessKey {
+            container: &request.container_id,
+            exec: "",
+        };
+        let (process, progress) = self.progress(key)?;
+        if let Progress::Stopped(_) = progress {
+            return Err(ContainerError::State {
+                what: key.describe(),
+                state: "stopped",
+            });
+        }
+        let pid = process.pid;
+        // The kernel may take its time: the interface appears after the host's word for it.
+        let done = tokio::task::spawn_blocking(move || configure(&interface, pid)).await;
+        let done = done.map_err(io::Error::other);
+        let done = done.map_err(ContainerError::io("set up interface"))?;
+        done.map_err(|error| ContainerError::io(error.what)(error.source))
+    }
+
     /// Sends a signal to one process.
     pub(crate) fn signal(&self, key: ProcessKey<'_>, signal: u32) -> Result<(), ContainerError> {
         let signal = parse_signal(signal)?;

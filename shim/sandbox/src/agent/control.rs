@@ -9,6 +9,7 @@ use super::{
     AgentClient, AgentError,
     answers::{self, GuestProcess},
     client::{call, wire_size},
+    interface::Interface,
     stats::{self, Stats},
     types::{ProcessId, TerminalSize},
 };
@@ -90,6 +91,19 @@ impl AgentClient {
         };
         let answer = call!(self, "WaitOom", wait_oom, request)?;
         answers::kills(seen, answer.kills)
+    }
+
+    /// Gives an interface to a container's network namespace and sets it up there.
+    ///
+    /// # Errors
+    /// There is no such interface or container, a value is refused, or as for [`Self::hello`].
+    pub async fn configure_interface(
+        &self,
+        container: &str,
+        interface: Interface,
+    ) -> Result<(), AgentError> {
+        let request = interface.into_request(container);
+        call!(self, "ConfigureInterface", configure_interface, request).map(drop)
     }
 
     /// Every process of a container.

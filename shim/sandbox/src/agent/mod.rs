@@ -9,6 +9,7 @@ mod client;
 mod connect;
 mod control;
 mod error;
+mod interface;
 mod stats;
 mod stream;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod types;
 pub use answers::{Created, Exit, GuestInfo, GuestProcess};
 pub use client::AgentClient;
 pub use error::{AgentError, Refusal};
+pub use interface::{Interface, Neighbour, Route};
 pub use stats::{CpuStats, HugetlbStats, IoStats, MemoryStats, PidsStats, Stats};
 pub use stream::{StreamKind, open_stream};
 pub use types::{NewContainer, NewProcess, ProcessId, Reach, Shared, Streams, TerminalSize};

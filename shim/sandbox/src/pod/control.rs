@@ -97,7 +97,10 @@ impl Pod {
         self.query(|reply| Query::Oom(id, seen, reply)).await
     }
 
-    async fn query<T>(&self, query: impl FnOnce(Reply<T>) -> Query) -> Result<T, PodError> {
+    pub(super) async fn query<T>(
+        &self,
+        query: impl FnOnce(Reply<T>) -> Query,
+    ) -> Result<T, PodError> {
         self.ask(|reply| Ask::Query(query(reply))).await
     }
 }

@@ -25,7 +25,7 @@ pub const SCRATCH_SERIAL: &str = "scratch";
 pub struct Pod {
     name: PodName,
     queue: mpsc::Sender<Message>,
-    meter: Meter,
+    pub(super) meter: Meter,
     vsock: PathBuf,
 }
 

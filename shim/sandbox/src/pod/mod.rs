@@ -7,6 +7,7 @@ mod control;
 mod error;
 mod handle;
 mod launch;
+mod network;
 mod owner;
 mod remains;
 mod run_dir;
@@ -17,6 +18,7 @@ mod timeline;
 pub use error::{MachineEnd, PodError};
 pub use handle::{Pod, SCRATCH_SERIAL};
 pub use launch::{Dirs, Disk, PodSpec, launch};
+pub use network::create_tap;
 pub use owner::ProcessExit;
 #[cfg(test)]
 pub(crate) use run_dir::VERSION as RECORD_VERSION;

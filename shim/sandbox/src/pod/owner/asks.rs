@@ -176,6 +176,13 @@ impl Owner {
                     });
                 }
             }
+            Query::ConfigureInterface(id, interface, reply) => {
+                if let Some((guest, reply)) = self.running(&id, "give it an interface", reply) {
+                    guest.spawn_reply(reply, "set-up of an interface", |agent| async move {
+                        agent.configure_interface(&id.container, interface).await
+                    });
+                }
+            }
             Query::Update(id, resources, reply) => {
                 if let Some((guest, reply)) = self.running(&id, "change its limits", reply) {
                     guest.spawn_reply(reply, "change of limits", |agent| async move {

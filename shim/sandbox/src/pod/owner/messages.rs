@@ -5,8 +5,8 @@ use std::io;
 use super::{processes::ProcessExit, reply::Reply};
 use crate::{
     agent::{
-        AgentClient, Created, Exit, GuestInfo, GuestProcess, NewContainer, NewProcess, ProcessId,
-        Reach, Stats, TerminalSize,
+        AgentClient, Created, Exit, GuestInfo, GuestProcess, Interface, NewContainer, NewProcess,
+        ProcessId, Reach, Stats, TerminalSize,
     },
     machine::{MachineNews, ProcessEnd},
     pod::{
@@ -65,6 +65,8 @@ pub(in crate::pod) enum Query {
     Pause(ProcessId, Reply<()>),
     /// A container going on.
     Resume(ProcessId, Reply<()>),
+    /// An interface given to a container.
+    ConfigureInterface(ProcessId, Interface, Reply<()>),
     /// Limits changed.
     Update(ProcessId, Vec<u8>, Reply<()>),
     /// What a container has used.
