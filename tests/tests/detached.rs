@@ -6,6 +6,7 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     process::{Command, Output},
 };
 
@@ -137,10 +138,13 @@ fn killed_owner_is_told_and_its_machine_is_removed() {
     );
     let listed = ps(&bench);
     let (owner, vmm) = (pid(&listed, "owner_pid"), pid(&listed, "vmm_pid"));
+    let mut following = bench.start(&["logs", "-f", "web"]).unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "up");
     kill(owner);
-    while ps(&bench)[0]["owner_pid"].is_u64() {
-        std::thread::yield_now();
-    }
+    // Who follows is told by the end of who writes.
+    assert!(lines.next().is_none());
+    assert!(following.wait().unwrap().success());
     assert_eq!(ps(&bench)[0]["state"], "dead");
     assert!(ask(&bench, &["ps"]).contains("its machine still runs"));
     assert_eq!(code(&bench, &["exec", "web", "true"]), Some(1));

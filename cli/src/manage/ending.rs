@@ -1,13 +1,16 @@
 //! `husk stop`, `kill`, `wait`, `rm`, and what they share: many names, one answer each.
 
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use husk_sandbox::{
     engine::{self, Client, EngineError, Found, State, await_owner, find},
     settings::Settings,
 };
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
     args::{KillArgs, Names, RmArgs, StopArgs},
@@ -16,6 +19,9 @@ use crate::{
 
 /// Exit code when one of the names could not be served.
 const SOME_FAILED: u8 = 1;
+
+/// How long an owner may take to end its machine by force: it does not wait for the guest.
+const OWNER_ANSWERS: Duration = Duration::from_secs(30);
 
 /// The signal that asks, when the container does not say.
 const TERM: u32 = 15;
@@ -119,10 +125,9 @@ pub(crate) async fn remove(args: &RmArgs, settings: &Settings) -> Result<u8> {
             if !args.force {
                 return Err(found.refuse("remove it without -f").into());
             }
-            // An owner that does not do it is killed.
-            if let Err(error) = Client::new(&found).remove().await {
-                tracing::debug!("owner of {name}: {error}");
-            }
+            // An owner that does not do it, or does not even answer, is killed.
+            let asked = timeout(OWNER_ANSWERS, Client::new(&found).remove()).await;
+            tracing::debug!("owner of {name}: {asked:?}");
         }
         spawn_blocking(move || engine::remove(&found)).await??;
         say(name)

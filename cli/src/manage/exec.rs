@@ -93,8 +93,9 @@ async fn attend(
             wish = signals.next() => forward(client, &exec, wish),
             error = copying.failed() => return Err(error).context(UNWRITABLE),
             window = windows.next() => {
+                let (client, exec) = (client.clone(), exec.clone());
                 // Its next size comes with the next change.
-                client.resize(Some(exec.clone()), window).await.ok();
+                tokio::spawn(async move { client.resize(Some(exec), window).await.ok() });
             }
         }
     };

@@ -1,6 +1,9 @@
 //! `husk inspect`: everything that is known, as JSON.
 
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use husk_sandbox::{
@@ -10,9 +13,13 @@ use husk_sandbox::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::ending::each;
 use crate::args::Names;
+
+/// How long an owner may take to answer.
+const OWNER_ANSWERS: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 struct Known<'a> {
@@ -61,8 +68,9 @@ pub(crate) async fn inspect(args: &Names, settings: &Settings) -> Result<u8> {
 
 /// Of a container that lives, from its owner.
 async fn timeline(found: &Found) -> Vec<Mark> {
+    // One that hangs must not hide what is known without it.
     if found.state.is_alive()
-        && let Ok(timeline) = Client::new(found).timeline().await
+        && let Ok(Ok(timeline)) = timeout(OWNER_ANSWERS, Client::new(found).timeline()).await
     {
         return timeline.marks;
     }
