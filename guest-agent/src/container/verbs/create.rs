@@ -12,7 +12,7 @@ mod bundle;
 
 use bundle::{Bundle, write_bundle};
 pub(in crate::container) use bundle::{apply_user, state_directory};
-use husk_protocol::agent::{CreateContainerRequest, Stdio};
+use husk_protocol::agent::{CreateContainerRequest, SharedNamespaces, Stdio};
 use oci_spec::runtime::{LinuxResources, Spec};
 use tokio::sync::watch;
 
@@ -47,6 +47,7 @@ impl Agent {
         self.check_prepared()?;
         let id = &request.container_id;
         check_id(id)?;
+        check_shared(request.shared.as_ref())?;
         let (name, cgroup) = self.reserve(id)?;
         let made = self.build(request, &name, &cgroup).await;
         if made.is_err() {
@@ -230,3 +231,23 @@ fn notify(name: &str) -> io::Result<()> {
     let socket = state_directory().join(name).join("notify.sock");
     UnixStream::connect(socket).map(drop)
 }
+
+/// Nothing makes a pod's common namespaces yet.
+fn check_shared(wanted: Option<&SharedNamespaces>) -> Result<(), ContainerError> {
+    let Some(wanted) = wanted else {
+        return Ok(());
+    };
+    let asked = [
+        ("net", wanted.net),
+        ("ipc", wanted.ipc),
+        ("uts", wanted.uts),
+        ("pid", wanted.pid),
+    ];
+    match asked.iter().find(|(_, is_shared)| *is_shared) {
+        Some((name, _)) => Err(ContainerError::Unsupported(format!("shared.{name}"))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
