@@ -7,6 +7,7 @@
 mod confinement;
 mod container;
 mod memory;
+mod network;
 mod oci;
 mod options;
 mod privileges;
@@ -56,6 +57,7 @@ const CHECKS: &[(&str, Check)] = &[
         "r72_r18_filter_and_capability_sets_are_the_specs",
         privileges::status,
     ),
+    ("network_carries_tcp_both_ways", network::both_ways),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),

@@ -13,7 +13,7 @@ use crate::confinement::metrics;
 const BULK: usize = 16 << 20;
 
 /// The probe's pattern, so that both sides say the same.
-fn pattern(bytes: usize) -> Vec<u8> {
+pub(crate) fn pattern(bytes: usize) -> Vec<u8> {
     let byte_at = |offset: u64| offset.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes()[5];
     (0..bytes as u64).map(byte_at).collect()
 }
