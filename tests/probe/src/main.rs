@@ -3,13 +3,15 @@
 
 #![forbid(unsafe_code)]
 
+mod look;
 mod memory;
 mod pattern;
 mod vsock_reach;
 
 use std::{env, io, process::ExitCode};
 
-const USAGE: &str = "usage: probe pattern BYTES | check-pattern | memory MIB | vsock";
+const USAGE: &str =
+    "usage: probe look [WORD...] | pattern BYTES | check-pattern | memory MIB | vsock";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
             .parse()
             .map_err(|cause| io::Error::other(format!("size {mib}: {cause}")))
             .and_then(memory::hold_then_free),
+        // The words after it are there to be seen.
+        ["look", ..] => look::report(),
         ["vsock"] => {
             vsock_reach::report();
             Ok(())
