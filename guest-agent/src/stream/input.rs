@@ -11,7 +11,10 @@ use tokio::{
     sync::{Mutex, watch},
 };
 
-use super::conn::Conn;
+use super::{
+    conn::Conn,
+    newest::{Newest, Turn},
+};
 
 /// One read: a full vsock packet.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -21,7 +24,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(crate) struct Input {
     /// None once the input has been closed.
     pipe: Mutex<Option<Sender>>,
-    newest: watch::Sender<u64>,
+    newest: Newest,
     closing: watch::Sender<bool>,
 }
 
@@ -39,24 +42,20 @@ impl Input {
     pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self {
             pipe: Mutex::new(Some(Sender::from_owned_fd(pipe)?)),
-            newest: watch::Sender::new(0),
+            newest: Newest::default(),
             closing: watch::Sender::new(false),
         })
     }
 
     /// Moves input from this connection until it ends or a newer one takes over.
     pub(crate) async fn serve(&self, conn: &Conn) {
-        let mut own = 0;
-        self.newest.send_modify(|newest| {
-            *newest += 1;
-            own = *newest;
-        });
+        let turn = self.newest.take_over();
         // An older connection first writes what it has received.
         let mut pipe = self.pipe.lock().await;
         let Some(writer) = pipe.as_mut() else {
             return;
         };
-        if self.pump(conn, writer, own).await == Stopped::Finished {
+        if self.pump(conn, writer, turn).await == Stopped::Finished {
             *pipe = None;
         }
     }
@@ -73,17 +72,16 @@ impl Input {
 
     /// Lets every connection go: the process is forgotten.
     pub(crate) fn retire(&self) {
-        self.newest.send_replace(u64::MAX);
+        self.newest.retire();
     }
 
-    async fn pump(&self, conn: &Conn, writer: &mut Sender, own: u64) -> Stopped {
-        let mut newer = self.newest.subscribe();
+    async fn pump(&self, conn: &Conn, writer: &mut Sender, mut turn: Turn) -> Stopped {
         let mut closing = self.closing.subscribe();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let received = tokio::select! {
                 biased;
-                _ = newer.wait_for(|newest| *newest > own) => return Stopped::HostLost,
+                () = turn.is_over() => return Stopped::HostLost,
                 received = conn.receive(&mut buffer) => received,
                 // What has arrived may not have been told yet: asked, not waited for.
                 _ = closing.wait_for(|closing| *closing) => match conn.receive_now(&mut buffer) {

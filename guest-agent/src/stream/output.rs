@@ -20,10 +20,10 @@ use rustix::{
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    sync::{Mutex, watch as counter},
+    sync::Mutex,
 };
 
-use super::conn::Conn;
+use super::{conn::Conn, newest::Newest};
 use crate::readiness::watch;
 
 /// As much as the pipe holds.
@@ -34,8 +34,7 @@ const SPLICE_BYTES: usize = 256 * 1024;
 pub(crate) struct Output {
     /// None once nobody will read it.
     pipe: Mutex<Option<AsyncFd<OwnedFd>>>,
-    /// Counts connections: the newest one has the stream.
-    newest: counter::Sender<u64>,
+    newest: Newest,
 }
 
 /// Why a pump stopped.
@@ -55,21 +54,16 @@ impl Output {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         Ok(Self {
             pipe: Mutex::new(Some(watch(pipe, Interest::READABLE)?)),
-            newest: counter::Sender::new(0),
+            newest: Newest::default(),
         })
     }
 
     /// Moves output to this connection until it ends, the connection dies or a newer one takes over.
     pub(crate) async fn serve(&self, conn: &Conn) {
-        let mut own = 0;
-        self.newest.send_modify(|newest| {
-            *newest += 1;
-            own = *newest;
-        });
-        let mut newer = self.newest.subscribe();
+        let mut turn = self.newest.take_over();
         let stopped = tokio::select! {
             biased;
-            _ = newer.wait_for(|newest| *newest > own) => return,
+            () = turn.is_over() => return,
             stopped = self.pump(conn) => stopped,
             stopped = farewell(conn) => stopped,
         };
@@ -87,7 +81,7 @@ impl Output {
 
     /// Lets every connection go: the process is forgotten.
     pub(crate) fn retire(&self) {
-        self.newest.send_replace(u64::MAX);
+        self.newest.retire();
     }
 
     async fn pump(&self, conn: &Conn) -> Stopped {

@@ -16,10 +16,10 @@ use rustix::{
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    sync::{Mutex, watch as counter},
+    sync::Mutex,
 };
 
-use super::conn::Conn;
+use super::{conn::Conn, newest::Newest};
 use crate::readiness::watch;
 
 /// One read; the kernel gives a page at most.
@@ -31,9 +31,8 @@ pub(crate) struct Terminal {
     master: AsyncFd<OwnedFd>,
     shown: Mutex<Shown>,
     typed: Mutex<()>,
-    /// Count connections: the newest one has the stream.
-    newest_shown: counter::Sender<u64>,
-    newest_typed: counter::Sender<u64>,
+    newest_shown: Newest,
+    newest_typed: Newest,
 }
 
 /// Output that was read and not yet sent.
@@ -60,8 +59,8 @@ impl Terminal {
             master: watch(master, Interest::READABLE | Interest::WRITABLE)?,
             shown: Mutex::default(),
             typed: Mutex::default(),
-            newest_shown: counter::Sender::new(0),
-            newest_typed: counter::Sender::new(0),
+            newest_shown: Newest::default(),
+            newest_typed: Newest::default(),
         })
     }
 
@@ -79,10 +78,10 @@ impl Terminal {
     /// Moves what is shown to this connection until the terminal is let go of, the connection dies or a newer one takes
     /// over.
     pub(crate) async fn serve_output(&self, conn: &Conn) {
-        let own = next(&self.newest_shown);
-        let mut newer = self.newest_shown.subscribe();
+        let mut turn = self.newest_shown.take_over();
         let stopped = tokio::select! {
-            _ = newer.wait_for(|newest| *newest > own) => return,
+            biased;
+            () = turn.is_over() => return,
             stopped = self.show(conn) => stopped,
         };
         if stopped == Stopped::EndOfOutput && conn.finish_sending().is_ok() {
@@ -95,15 +94,14 @@ impl Terminal {
     /// Moves what this connection brings to the terminal until it ends or a newer one takes over. Its half-close types
     /// the end of input.
     pub(crate) async fn serve_input(&self, conn: &Conn) {
-        let own = next(&self.newest_typed);
-        let mut newer = self.newest_typed.subscribe();
+        let mut turn = self.newest_typed.take_over();
         // An older connection first writes what it has received.
         let _turn = self.typed.lock().await;
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let received = tokio::select! {
                 biased;
-                _ = newer.wait_for(|newest| *newest > own) => return,
+                () = turn.is_over() => return,
                 received = conn.receive(&mut buffer) => received,
             };
             let typed = match received {
@@ -135,8 +133,8 @@ impl Terminal {
 
     /// Lets every connection go: the process is forgotten.
     pub(crate) fn retire(&self) {
-        self.newest_shown.send_replace(u64::MAX);
-        self.newest_typed.send_replace(u64::MAX);
+        self.newest_shown.retire();
+        self.newest_typed.retire();
     }
 
     async fn type_all(&self, mut bytes: &[u8]) -> io::Result<()> {
@@ -184,17 +182,6 @@ impl Terminal {
             }
         }
     }
-}
-
-/// The number of a new connection.
-fn next(newest: &counter::Sender<u64>) -> u64 {
-    let mut own = 0;
-    newest.send_modify(|newest| {
-        // A process that is forgotten stays so.
-        *newest = newest.saturating_add(1);
-        own = *newest;
-    });
-    own
 }
 
 #[cfg(test)]

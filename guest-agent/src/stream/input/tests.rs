@@ -2,22 +2,16 @@
 
 use std::{
     io::{Read, Write},
-    os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
     sync::Arc,
 };
 
-use tokio::{io::AsyncWriteExt, net::UnixStream, task::JoinHandle};
+use tokio::{io::AsyncWriteExt, task::JoinHandle};
 
 use super::Input;
-use crate::stream::Conn;
-
-fn connection() -> (Conn, UnixStream) {
-    let (agent, host) = StdStream::pair().unwrap();
-    agent.set_nonblocking(true).unwrap();
-    host.set_nonblocking(true).unwrap();
-    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
-    (conn, UnixStream::from_std(host).unwrap())
-}
+use crate::stream::{
+    Conn,
+    testing::{connection, plain_connection},
+};
 
 fn input() -> (Arc<Input>, std::io::PipeReader) {
     let (read, write) = std::io::pipe().unwrap();
@@ -89,10 +83,7 @@ async fn close_without_connection_ends_the_input() {
 #[tokio::test]
 async fn close_does_not_wait_for_a_process_that_reads_nothing_yet() {
     let (input, reader) = input();
-    let (agent, mut host) = StdStream::pair().unwrap();
-    agent.set_nonblocking(true).unwrap();
-    host.set_nonblocking(true).unwrap();
-    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
+    let (conn, mut host) = plain_connection();
     let mut arrived = 0;
     while let Ok(count) = host.write(&[7; 4096]) {
         arrived += count;
@@ -103,4 +94,14 @@ async fn close_does_not_wait_for_a_process_that_reads_nothing_yet() {
     input.close();
     assert!(read_to_end(reader).await.unwrap() == vec![7; arrived]);
     served.await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_to_a_forgotten_process_is_let_go_at_once() {
+    let (input, _reader) = input();
+    input.retire();
+    for _ in 0..2 {
+        let (conn, _host) = connection();
+        serve(&input, conn).await.unwrap();
+    }
 }

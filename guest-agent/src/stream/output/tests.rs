@@ -1,27 +1,11 @@
 //! Tests of output on its way, with a socket pair for the host's connection.
 
-use std::{
-    io::Write,
-    os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
-    sync::Arc,
-};
+use std::{io::Write, sync::Arc};
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Output;
-use crate::stream::Conn;
-
-/// The agent's side of a connection and the host's.
-fn connection() -> (Conn, UnixStream) {
-    let (agent, host) = StdStream::pair().unwrap();
-    agent.set_nonblocking(true).unwrap();
-    host.set_nonblocking(true).unwrap();
-    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
-    (conn, UnixStream::from_std(host).unwrap())
-}
+use crate::stream::{Conn, testing::connection};
 
 fn output() -> (Arc<Output>, std::io::PipeWriter) {
     let (read, write) = std::io::pipe().unwrap();
@@ -130,4 +114,14 @@ async fn newer_connection_takes_the_stream_over() {
     host.shutdown().await.unwrap();
     drop(host);
     second.await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_to_a_forgotten_process_is_let_go_at_once() {
+    let (output, _writer) = output();
+    output.retire();
+    for _ in 0..2 {
+        let (conn, _host) = connection();
+        serve(&output, conn).await.unwrap();
+    }
 }

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
     sync::Arc,
 };
 
@@ -13,20 +12,11 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
     task::{JoinHandle, spawn_blocking},
 };
 
 use super::Terminal;
-use crate::stream::Conn;
-
-fn connection() -> (Conn, UnixStream) {
-    let (agent, host) = StdStream::pair().unwrap();
-    agent.set_nonblocking(true).unwrap();
-    host.set_nonblocking(true).unwrap();
-    let conn = Conn::new(OwnedFd::from(agent)).unwrap();
-    (conn, UnixStream::from_std(host).unwrap())
-}
+use crate::stream::{Conn, testing::connection};
 
 /// A terminal, and the end that a process has.
 fn terminal() -> (Arc<Terminal>, File) {
@@ -150,4 +140,14 @@ async fn size_is_what_the_process_sees() {
     terminal.resize(132, 43).unwrap();
     let size = tcgetwinsize(&slave).unwrap();
     assert_eq!((size.ws_col, size.ws_row), (132, 43));
+}
+
+#[tokio::test]
+async fn connection_to_a_forgotten_process_is_let_go_at_once() {
+    let (terminal, _slave) = terminal();
+    terminal.retire();
+    let (conn, _host) = connection();
+    show(&terminal, conn).await.unwrap();
+    let (conn, _host) = connection();
+    take(&terminal, conn).await.unwrap();
 }
