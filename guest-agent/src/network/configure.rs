@@ -31,6 +31,8 @@ const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFF_UP: u32 = 1;
+/// The loopback is the first interface of every network namespace.
+const LOOPBACK: u32 = 1;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 /// Nobody else has the address: it is usable at once.
@@ -72,6 +74,11 @@ pub(crate) fn configure(interface: &Interface, pid: u32) -> Result<(), NetworkEr
         adopt(interface, &namespace)?;
     }
     inside(&namespace, || set_up(interface))
+}
+
+/// Bring the loopback of this thread's network namespace up.
+pub(crate) fn loopback_up() -> io::Result<()> {
+    Netlink::open()?.change(link(LOOPBACK, IFF_UP))
 }
 
 /// Run `work` in a thread that is in the namespace: the agent itself stays where it is.

@@ -3,7 +3,7 @@
 //! - `interface`: what is asked for, checked. - `configure`: found by its address, moved, named, set up.
 //! - `netlink`: messages to the kernel's routing and back.
 //!
-//! Called by `service`; calls the kernel only.
+//! Called by `service` and `helper`; calls the kernel only.
 
 mod configure;
 mod interface;
@@ -11,5 +11,5 @@ mod netlink;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use configure::configure;
+pub(crate) use configure::{configure, loopback_up};
 pub(crate) use interface::Interface;
