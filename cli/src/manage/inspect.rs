@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use husk_sandbox::{
-    engine::{Client, Found, Instant, find},
+    engine::{Client, Found, find},
     pod::Mark,
     settings::Settings,
 };
@@ -15,7 +15,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::ending::each;
+use super::{
+    ending::each,
+    ps::{Course, written},
+};
 use crate::args::Names;
 
 /// How long an owner may take to answer.
@@ -43,11 +46,8 @@ struct Known<'a> {
 #[derive(Serialize)]
 struct StateOf<'a> {
     status: String,
-    started_at: Option<String>,
-    finished_at: Option<String>,
-    exit_code: Option<u8>,
-    oom_killed: bool,
-    error: Option<&'a str>,
+    #[serde(flatten)]
+    course: Course<'a>,
 }
 
 /// Prints an array with one object for each name.
@@ -82,13 +82,11 @@ async fn timeline(found: &Found) -> Vec<Mark> {
 
 fn describe<'a>(found: &'a Found, timeline: &'a [Mark]) -> Known<'a> {
     let about = found.about.as_ref();
-    let status = found.status.as_ref();
-    let time = |ns: Option<u64>| ns.map(|ns| Instant(ns).to_string());
     Known {
         id: found.id(),
         name: &found.name,
         image: about.map(|about| about.image.as_str()),
-        created_at: time(about.map(|about| about.created_ns)),
+        created_at: written(about.map(|about| about.created_ns)),
         detached: about.is_some_and(|about| about.detached),
         auto_remove: about.is_some_and(|about| about.auto_remove),
         terminal: about.is_some_and(|about| about.terminal),
@@ -96,11 +94,7 @@ fn describe<'a>(found: &'a Found, timeline: &'a [Mark]) -> Known<'a> {
         stop_timeout_s: about.map(|about| about.stop_timeout_s),
         state: StateOf {
             status: found.state.to_string(),
-            started_at: time(status.and_then(|status| status.started_ns)),
-            finished_at: time(status.and_then(|status| status.finished_ns)),
-            exit_code: status.and_then(|status| status.exit_code),
-            oom_killed: status.is_some_and(|status| status.oom_killed),
-            error: status.and_then(|status| status.error.as_deref()),
+            course: Course::of(found.status.as_ref()),
         },
         owner_pid: found.owner_pid(),
         vmm_pid: found.vmm_pid(),

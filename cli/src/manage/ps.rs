@@ -24,13 +24,38 @@ struct Row<'a> {
     command: Vec<&'a str>,
     state: String,
     created_at: Option<String>,
+    #[serde(flatten)]
+    course: Course<'a>,
+    owner_pid: Option<u32>,
+    vmm_pid: Option<u32>,
+}
+
+/// What became of a container, for programs.
+#[derive(Serialize)]
+pub(super) struct Course<'a> {
     started_at: Option<String>,
     finished_at: Option<String>,
     exit_code: Option<u8>,
     oom_killed: bool,
     error: Option<&'a str>,
-    owner_pid: Option<u32>,
-    vmm_pid: Option<u32>,
+}
+
+impl<'a> Course<'a> {
+    /// Nothing yet, where there is no status.
+    pub(super) fn of(status: Option<&'a Status>) -> Self {
+        Self {
+            started_at: written(status.and_then(|status| status.started_ns)),
+            finished_at: written(status.and_then(|status| status.finished_ns)),
+            exit_code: status.and_then(|status| status.exit_code),
+            oom_killed: status.is_some_and(|status| status.oom_killed),
+            error: status.and_then(|status| status.error.as_deref()),
+        }
+    }
+}
+
+/// A moment for programs.
+pub(super) fn written(ns: Option<u64>) -> Option<String> {
+    ns.map(|ns| Instant(ns).to_string())
 }
 
 /// Lists containers.
@@ -61,20 +86,14 @@ pub(crate) fn ps(args: &PsArgs, settings: &Settings) -> Result<u8> {
 
 fn row(found: &Found) -> Row<'_> {
     let about = found.about.as_ref();
-    let status = found.status.as_ref();
-    let time = |ns: Option<u64>| ns.map(|ns| Instant(ns).to_string());
     Row {
         id: found.id(),
         name: &found.name,
         image: about.map(|about| about.image.as_str()),
         command: about.map(About::command).unwrap_or_default(),
         state: found.state.to_string(),
-        created_at: time(about.map(|about| about.created_ns)),
-        started_at: time(status.and_then(|status| status.started_ns)),
-        finished_at: time(status.and_then(|status| status.finished_ns)),
-        exit_code: status.and_then(|status| status.exit_code),
-        oom_killed: status.is_some_and(|status| status.oom_killed),
-        error: status.and_then(|status| status.error.as_deref()),
+        created_at: written(about.map(|about| about.created_ns)),
+        course: Course::of(found.status.as_ref()),
         owner_pid: found.owner_pid(),
         vmm_pid: found.vmm_pid(),
     }
