@@ -7,6 +7,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Command, Output},
 };
 
@@ -28,6 +29,12 @@ fn code(bench: &Bench, words: &[&str]) -> Option<i32> {
     bench.run(words).unwrap().status.code()
 }
 
+/// Words of a detached container `web` with a shell script.
+fn web<'a>(rootfs: &'a Path, script: &'a str) -> [&'a str; 8] {
+    let rootfs = rootfs.to_str().unwrap();
+    ["run", "-d", "--name", "web", rootfs, "sh", "-c", script]
+}
+
 fn pid(listed: &Value, key: &str) -> u64 {
     listed[0][key].as_u64().unwrap()
 }
@@ -47,18 +54,9 @@ fn kill(pid: u64) {
 #[test]
 fn detached_container_is_handled_by_other_commands() {
     let bench = Bench::new().unwrap();
-    let rootfs = bench.rootfs();
     let script = "trap 'echo bye; exit 42' TERM; echo up; echo oops >&2; while :; do sleep 1; done";
-    let run = [
-        "run",
-        "-d",
-        "--name",
-        "web",
-        rootfs.to_str().unwrap(),
-        "sh",
-        "-c",
-        script,
-    ];
+    let rootfs = bench.rootfs();
+    let run = web(&rootfs, script);
     let id = ask(&bench, &run);
     assert_eq!(id.len(), 12, "{id}");
     let listed = ps(&bench);
@@ -123,19 +121,7 @@ fn execs(bench: &Bench, id: &str) {
 fn killed_owner_is_told_and_its_machine_is_removed() {
     let bench = Bench::new().unwrap();
     let rootfs = bench.rootfs();
-    ask(
-        &bench,
-        &[
-            "run",
-            "-d",
-            "--name",
-            "web",
-            rootfs.to_str().unwrap(),
-            "sh",
-            "-c",
-            "echo up; sleep 100000",
-        ],
-    );
+    ask(&bench, &web(&rootfs, "echo up; sleep 100000"));
     let listed = ps(&bench);
     let (owner, vmm) = (pid(&listed, "owner_pid"), pid(&listed, "vmm_pid"));
     let mut following = bench.start(&["logs", "-f", "web"]).unwrap();

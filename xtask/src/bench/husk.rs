@@ -74,6 +74,11 @@ impl Timeline {
 }
 
 impl Finished {
+    /// Guest-kernel instructions of the container, from before it is made until its end is known.
+    pub(crate) fn container_insns(&self) -> Result<f64> {
+        self.timeline.between("agent ready", "exit")
+    }
+
     /// Private memory of the VMM apart from guest memory, where the VMM reported.
     pub(crate) fn vmm_private_kib(&self) -> Option<f64> {
         let vmm = self.timeline.vmm.as_ref()?;

@@ -29,12 +29,12 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> R
     for run in 1..=runs {
         progress.tick(&format!("run {run} of {runs}"));
         let quiet = husk::run(workspace, "", &["true"])?;
-        let container = quiet.timeline.between("agent ready", "exit")?;
+        let container = quiet.container_insns()?;
         figures.container.push(container);
         figures.wall.push(quiet.wall.as_secs_f64() * 1e3);
         let flags = ["--security-opt", "seccomp=unconfined"];
         let open = husk::run_with(workspace, "", &flags, &["true"])?;
-        let unconfined = open.timeline.between("agent ready", "exit")?;
+        let unconfined = open.container_insns()?;
         figures.seccomp.push(container - unconfined);
         figures.stdout.push(bulk(workspace, mib)?);
         figures.idle.push(idle(workspace)?);
@@ -99,8 +99,8 @@ fn bulk(workspace: &Workspace, mib: u32) -> Result<f64> {
         let bytes = written.stdout;
         bail!("{bytes} bytes of {mib} MiB came out of the guest");
     }
-    let all = written.timeline.between("agent ready", "exit")?;
-    let making = thrown_away.timeline.between("agent ready", "exit")?;
+    let all = written.container_insns()?;
+    let making = thrown_away.container_insns()?;
     Ok((all - making) / f64::from(mib))
 }
 

@@ -10,12 +10,12 @@ use std::{
 
 use tokio::{sync::Mutex, task::spawn_blocking};
 
+use super::fixture::about;
 use crate::{
-    agent::{NewContainer, Shared, Streams},
-    engine::{About, Client, Door, Found, Papers, Phase, Served, State, find, open_door},
+    engine::{Client, Door, Found, Papers, Phase, Served, State, find, open_door},
     pod::{
         Keep,
-        peers::{Played, play},
+        peers::{Played, container, play},
     },
     spec::Spec,
 };
@@ -29,31 +29,10 @@ struct Open {
 async fn open() -> Open {
     let played = play().await;
     played.pod.ready().await.unwrap();
-    let container = NewContainer {
-        id: "played".to_owned(),
-        spec_json: b"{}".to_vec(),
-        layer_serials: vec!["image".to_owned()],
-        scratch_serial: None,
-        streams: Streams::default(),
-        user: String::new(),
-        shared: Shared::default(),
-    };
-    played.pod.create(container).await.unwrap();
+    played.pod.create(container("played")).await.unwrap();
     played.pod.start("played").await.unwrap();
-    let about = About {
-        version: About::VERSION,
-        id: "0123456789ab".to_owned(),
-        image: "image".to_owned(),
-        created_ns: 1,
-        detached: true,
-        auto_remove: false,
-        terminal: false,
-        stop_signal: 15,
-        stop_timeout_s: 10,
-        spec: serde_json::json!({}),
-    };
     let dir = played.run.path().join("played");
-    let mut papers = Papers::begin(&dir, &about).unwrap();
+    let mut papers = Papers::begin(&dir, &about("0123456789ab")).unwrap();
     papers
         .change(|status| status.phase = Phase::Running)
         .unwrap();

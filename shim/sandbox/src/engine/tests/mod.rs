@@ -1,6 +1,7 @@
 //! Tests of the engine.
 
 mod door;
+mod fixture;
 mod log;
 mod papers;
 mod signal;

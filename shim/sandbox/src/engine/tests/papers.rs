@@ -2,31 +2,15 @@
 
 use std::{fs, path::Path, process};
 
-use serde_json::json;
-
+use super::fixture::about;
 use crate::{
     engine::{
-        About, EngineError, Papers, Phase, State, Status, find, list,
+        EngineError, Papers, Phase, State, Status, find, list,
         list::state,
         papers::{read_about, read_status},
     },
     pod::{Keep, PodName, ProcessMark, Record},
 };
-
-fn about(id: &str) -> About {
-    About {
-        version: About::VERSION,
-        id: id.to_owned(),
-        image: "image".to_owned(),
-        created_ns: 1,
-        detached: true,
-        auto_remove: false,
-        terminal: false,
-        stop_signal: 15,
-        stop_timeout_s: 10,
-        spec: json!({"process": {"args": ["sh", "-c", "true"]}}),
-    }
-}
 
 /// A pod of this process.
 fn pod(run: &Path, name: &str, id: &str) -> Papers {

@@ -5,23 +5,11 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::peers::{Played, play};
+use super::peers::{Played, container, play};
 use crate::{
-    agent::{NewContainer, ProcessId, Reach, Refusal, Shared, Streams},
+    agent::{ProcessId, Reach, Refusal},
     pod::PodError,
 };
-
-fn container(id: &str) -> NewContainer {
-    NewContainer {
-        id: id.to_owned(),
-        spec_json: b"{}".to_vec(),
-        layer_serials: vec!["image".to_owned()],
-        scratch_serial: None,
-        streams: Streams::default(),
-        user: String::new(),
-        shared: Shared::default(),
-    }
-}
 
 async fn running(played: &Played) -> ProcessId {
     played.pod.ready().await.unwrap();

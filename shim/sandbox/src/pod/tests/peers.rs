@@ -37,6 +37,7 @@ use ttrpc::{
 };
 
 use crate::{
+    agent::{NewContainer, Shared, Streams},
     machine::{ExitWatch, GuestLimit, VmmLog},
     pod::{
         Pod, PodName, Timeline,
@@ -45,6 +46,19 @@ use crate::{
         run_dir::PodDir,
     },
 };
+
+/// A container of one layer.
+pub(crate) fn container(id: &str) -> NewContainer {
+    NewContainer {
+        id: id.to_owned(),
+        spec_json: b"{}".to_vec(),
+        layer_serials: vec!["image".to_owned()],
+        scratch_serial: None,
+        streams: Streams::default(),
+        user: String::new(),
+        shared: Shared::default(),
+    }
+}
 
 /// A pod whose peers are played here.
 pub(crate) struct Played {
