@@ -120,11 +120,17 @@ pub(super) fn both_ways(guest: &Guest) {
     let after = metrics(guest);
     let nic = &after.nics[0];
     let bulk = u64::try_from(BULK).unwrap();
-    assert!(nic.tx_bytes > bulk && nic.rx_bytes > bulk, "{nic:?}");
+    assert!(
+        nic.counters.tx_bytes > bulk && nic.counters.rx_bytes > bulk,
+        "{nic:?}"
+    );
     // `nc` sends a KiB at a time, and each is acknowledged at most once; what is above comes in segments that no wire
     // could carry.
-    assert!(nic.rx_frames < nic.tx_frames + bulk / 9000, "{nic:?}");
-    assert_eq!((nic.slot, nic.refused), (SLOT, 0), "{nic:?}");
+    assert!(
+        nic.counters.rx_frames < nic.counters.tx_frames + bulk / 9000,
+        "{nic:?}"
+    );
+    assert_eq!((nic.slot, nic.counters.refused), (SLOT, 0), "{nic:?}");
     println!(
         "{} instructions for one container and {} KiB; {nic:?}",
         after.instructions - before.instructions,

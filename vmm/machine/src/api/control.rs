@@ -4,6 +4,7 @@
 //! The launch socket is the first control connection; its first message is the [`super::MachineConfig`] and has no reply
 //! but the event [`Event::Started`] or [`Event::Exited`].
 
+use husk_devices::net::NetMetrics;
 use serde::{Deserialize, Serialize};
 
 use super::config::SlotClass;
@@ -159,18 +160,8 @@ pub struct NicFigures {
     pub slot: u8,
     /// Address of the network that it has now.
     pub mac: String,
-    /// Frames to the guest.
-    pub rx_frames: u64,
-    /// Their bytes.
-    pub rx_bytes: u64,
-    /// Frames from the guest.
-    pub tx_frames: u64,
-    /// Their bytes.
-    pub tx_bytes: u64,
-    /// Frames that one side had no place for.
-    pub dropped: u64,
-    /// Frames of the guest that were none.
-    pub refused: u64,
+    /// What it has done.
+    pub counters: NetMetrics,
 }
 
 /// How a machine ended.

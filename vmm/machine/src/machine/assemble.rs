@@ -118,11 +118,15 @@ pub(super) fn assemble(
         let attached = machine.blocks.attach(place, file, &drive.serial);
         attached.map_err(|source| MachineError::Drive { index, source })?;
     }
-    attach_nics(&machine.nics, &config.nics, fds.nics)?;
+    attach_nics(&mut machine.nics, &config.nics, fds.nics)?;
     Ok(machine)
 }
 
-fn attach_nics(slots: &Nics, nics: &[NicConfig], taps: Vec<OwnedFd>) -> Result<(), MachineError> {
+fn attach_nics(
+    slots: &mut Nics,
+    nics: &[NicConfig],
+    taps: Vec<OwnedFd>,
+) -> Result<(), MachineError> {
     for (index, (nic, tap)) in nics.iter().zip(taps).enumerate() {
         let (mac, mtu) = (nic.mac.as_str(), nic.mtu);
         let attached = slots.attach(nic.slot, NewNic { tap, mac, mtu });
