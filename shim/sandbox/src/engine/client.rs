@@ -1,8 +1,13 @@
 //! The client's side of an owner's socket.
 
-use std::{io, os::fd::OwnedFd, os::unix::net::UnixStream as StdUnixStream, path::PathBuf};
+use std::{
+    io, os::fd::OwnedFd, os::unix::net::UnixStream as StdUnixStream, path::PathBuf, time::Duration,
+};
 
-use tokio::net::UnixStream;
+use tokio::{
+    net::UnixStream,
+    time::{sleep, timeout},
+};
 
 use super::{
     error::EngineError,
@@ -11,7 +16,14 @@ use super::{
 };
 use crate::pod::{DOOR, Timeline};
 
-/// A way to a container's owner. Each call has a connection of its own.
+/// While an answer is due, the owner is asked so often whether it is there. What it is asked needs no guest, so that a call
+/// may take as long as it takes: the owner bounds its own waits.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long an owner may take to say that it is there.
+const OWNER_ANSWERS: Duration = Duration::from_secs(30);
+
+/// A way to a container's owner. Each call has a connection of its own. An owner that hangs ends every call by an error.
 #[derive(Clone, Debug)]
 pub struct Client {
     name: String,
@@ -38,6 +50,7 @@ pub struct Executed {
 /// The connection over which a process's end is told. Closing it says that nobody needs the process's output any more.
 #[derive(Debug)]
 pub struct Ending {
+    client: Client,
     link: Link,
 }
 
@@ -76,7 +89,10 @@ impl Client {
             stdin: stream(stdin)?,
             stdout: stream(true)?,
             stderr: stream(!terminal)?,
-            end: Ending { link },
+            end: Ending {
+                client: self.clone(),
+                link,
+            },
         })
     }
 
@@ -169,12 +185,14 @@ impl Client {
     }
 
     async fn ask(&self, call: &Call) -> Result<(Reply, Vec<OwnedFd>, Link), EngineError> {
+        self.unless_silent(self.exchange(call)).await
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<(Reply, Vec<OwnedFd>, Link), EngineError> {
         let gone = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => EngineError::State {
-                name: self.name.clone(),
-                state: "without an owner that listens".to_owned(),
-                wish: "ask it".to_owned(),
-            },
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                self.cannot_ask("without an owner that listens".to_owned())
+            }
             _ => EngineError::file(&self.socket, error),
         };
         let stream = UnixStream::connect(&self.socket).await.map_err(gone)?;
@@ -184,6 +202,39 @@ impl Client {
         let (reply, fds) = answer.ok_or(EngineError::Unexpected("nothing"))?;
         Ok((reply, fds, link))
     }
+
+    /// Waits for something that the owner says, as long as there is an owner that says anything.
+    async fn unless_silent<T>(
+        &self,
+        said: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        tokio::select! {
+            said = said => said,
+            silent = self.silence() => Err(silent),
+        }
+    }
+
+    /// Ends when the owner does not answer any more. One that is gone closes its connections.
+    async fn silence(&self) -> EngineError {
+        loop {
+            sleep(ASK_EVERY).await;
+            let asked = timeout(OWNER_ANSWERS, self.exchange(&Call::Timeline));
+            if asked.await.is_err() {
+                let seconds = OWNER_ANSWERS.as_secs();
+                return self.cannot_ask(format!(
+                    "with an owner that has not answered for {seconds} s"
+                ));
+            }
+        }
+    }
+
+    fn cannot_ask(&self, state: String) -> EngineError {
+        EngineError::State {
+            name: self.name.clone(),
+            state,
+            wish: "ask it".to_owned(),
+        }
+    }
 }
 
 impl Ending {
@@ -192,7 +243,7 @@ impl Ending {
     /// # Errors
     /// The owner is gone.
     pub async fn wait(&self) -> Result<Exited, EngineError> {
-        let next = self.link.next().await?;
+        let next = self.client.unless_silent(self.link.next()).await?;
         match next.ok_or(EngineError::Unexpected("nothing"))?.0 {
             Reply::Exited(exited) => Ok(exited),
             other => Err(unexpected(other)),

@@ -12,7 +12,7 @@ use tokio::{sync::Mutex, task::spawn_blocking};
 
 use super::fixture::about;
 use crate::{
-    engine::{Client, Door, Found, Papers, Phase, Served, State, find, open_door},
+    engine::{Client, Door, ExecCall, Found, Papers, Phase, Served, State, find, open_door},
     pod::{
         Keep,
         peers::{Played, container, play},
@@ -168,4 +168,31 @@ async fn client_of_an_owner_that_is_gone_is_told_so() {
     open.end().await;
     let error = client.wait().await.unwrap_err();
     assert_eq!(error.exit_code(), Some(1), "{error}");
+}
+
+/// A listener that takes connections and never says anything. The clock stands still but when everybody waits.
+#[tokio::test]
+async fn owner_that_hangs_ends_every_call_with_its_name() {
+    let open = open().await;
+    let found = open.found();
+    open.end().await;
+    let _ = fs::remove_file(found.dir.join("husk.sock"));
+    fs::create_dir_all(&found.dir).unwrap();
+    let _hung = tokio::net::UnixListener::bind(found.dir.join("husk.sock")).unwrap();
+    tokio::time::pause();
+    let client = Client::new(&found);
+    let calls = [
+        client.stop(15, Some(1)).await.unwrap_err(),
+        client.signal(None, 9).await.unwrap_err(),
+        client.stats().await.unwrap_err(),
+        client.pause().await.unwrap_err(),
+        client.exec(ExecCall::default()).await.unwrap_err(),
+        client.wait().await.unwrap_err(),
+    ];
+    for error in calls {
+        assert_eq!(
+            error.to_string(),
+            "container played is with an owner that has not answered for 30 s: cannot ask it"
+        );
+    }
 }
