@@ -1,11 +1,11 @@
 //! Values of options, parsed.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr as _};
 
 use husk_sandbox::{
     engine::{Instant, signal_number},
     images::PullPolicy,
-    spec::EnvOption,
+    spec::{CapabilityName, EnvOption},
 };
 
 /// Where a timeline goes, and how it is written.
@@ -54,6 +54,12 @@ pub(crate) fn env_option(text: &str) -> Result<EnvOption, String> {
         Some(value) => EnvOption::Set(name.to_owned(), value.to_owned()),
         None => EnvOption::Inherit(name.to_owned()),
     })
+}
+
+/// The name of a capability, as it was given: its owner reads it again.
+pub(crate) fn capability(text: &str) -> Result<String, String> {
+    CapabilityName::from_str(text)?;
+    Ok(text.to_owned())
 }
 
 /// A decimal number of CPUs, in thousandths; no floating point, so that 0.1 is 100.

@@ -3,7 +3,7 @@
 use clap::Args;
 use husk_sandbox::spec::EnvOption;
 
-use crate::values::env_option;
+use crate::values::{capability, env_option};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
@@ -25,6 +25,12 @@ pub(crate) struct ExecArgs {
     /// User and group, by name or number; the container's otherwise
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub(crate) user: Option<String>,
+    /// Give it a capability beside the container's, or ALL
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability)]
+    pub(crate) cap_add: Vec<String>,
+    /// Take one of the container's away from it, or ALL
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability)]
+    pub(crate) cap_drop: Vec<String>,
     /// Name, id, or the beginning of an id
     pub(crate) container: String,
     /// The command

@@ -46,6 +46,8 @@ fn call(args: &ExecArgs) -> ExecCall {
         env: args.env.iter().filter_map(variable).collect(),
         working_dir: args.workdir.clone(),
         user: args.user.clone(),
+        cap_add: args.cap_add.clone(),
+        cap_drop: args.cap_drop.clone(),
         stdin: args.interactive,
         terminal: args.tty.then(tty::window),
         detached: args.detach,

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Version of these messages.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// No message is longer: an exec's environment is the longest part of any.
 const MAX_BYTES: usize = 1 << 20;
@@ -92,6 +92,10 @@ pub struct ExecCall {
     pub working_dir: Option<String>,
     /// `user[:group]`; the container's otherwise.
     pub user: Option<String>,
+    /// Names of capabilities beside the container's.
+    pub cap_add: Vec<String>,
+    /// Names of those that it has not, although the container has.
+    pub cap_drop: Vec<String>,
     /// Whether standard input is connected.
     pub stdin: bool,
     /// The size of its pseudo-terminal, if it gets one.

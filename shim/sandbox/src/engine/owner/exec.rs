@@ -19,7 +19,7 @@ use crate::{
         wire::{ExecCall, Link, Reply},
     },
     pod::PodError,
-    spec::{ExecOptions, exec_process},
+    spec::{CapabilityName, ExecOptions, exec_process},
     text::one_line,
 };
 
@@ -65,6 +65,8 @@ impl Served {
             env: call.env,
             user: call.user.clone(),
             working_dir: call.working_dir,
+            cap_add: capabilities(&call.cap_add)?,
+            cap_drop: capabilities(&call.cap_drop)?,
             terminal: call.terminal.is_some(),
         };
         let made = exec_process(&self.spec, &options)
@@ -172,6 +174,12 @@ enum Client {
     Heard,
     /// It is gone, or never wanted to hear.
     Gone,
+}
+
+/// The client has looked at them, but anybody may be the client.
+fn capabilities(names: &[String]) -> Result<Vec<CapabilityName>, Reply> {
+    let parsed: Result<_, String> = names.iter().map(|name| name.parse()).collect();
+    parsed.map_err(|text| refused(&text))
 }
 
 fn streams(call: &ExecCall) -> Streams {

@@ -23,6 +23,8 @@ fn exec() -> ExecCall {
         env: vec!["A=b".to_owned()],
         working_dir: Some("/tmp".to_owned()),
         user: None,
+        cap_add: vec!["NET_ADMIN".to_owned()],
+        cap_drop: vec!["ALL".to_owned()],
         stdin: true,
         terminal: Some(Window {
             columns: 80,
@@ -75,11 +77,11 @@ async fn half_a_message_and_one_that_is_too_long_are_errors_and_an_end_is_none()
 
 #[test]
 fn other_version_is_told_from_nonsense() {
+    let error = parse::<Call>(br#"{"version":3,"message":{"future":1}}"#).unwrap_err();
+    assert_eq!(error.to_string(), "protocol version 3, known is 2");
     let error = parse::<Call>(br#"{"version":2,"message":{"future":1}}"#).unwrap_err();
-    assert_eq!(error.to_string(), "protocol version 2, known is 1");
-    let error = parse::<Call>(br#"{"version":1,"message":{"future":1}}"#).unwrap_err();
     assert!(matches!(error, EngineError::Malformed(_)), "{error}");
-    let error = parse::<Call>(br#"{"version":1,"message":"wait","more":1}"#).unwrap_err();
+    let error = parse::<Call>(br#"{"version":2,"message":"wait","more":1}"#).unwrap_err();
     assert!(matches!(error, EngineError::Malformed(_)), "{error}");
 }
 
@@ -118,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_the_reader_panic(text in r#"\{"version":1,"message":(\{"(exec|signal|stop|resize)":\{"[a-z_]{0,8}":(-?[0-9]{0,20}|null|"x"|\[\])\}\}|"(wait|pause|x)")\}"#) {
+    fn no_json_makes_the_reader_panic(text in r#"\{"version":2,"message":(\{"(exec|signal|stop|resize)":\{"[a-z_]{0,8}":(-?[0-9]{0,20}|null|"x"|\[\])\}\}|"(wait|pause|x)")\}"#) {
         parse::<Call>(text.as_bytes()).ok();
     }
 }

@@ -1,9 +1,13 @@
 //! The process of an exec: the container's own, changed by what was asked.
 
 use oci_spec::runtime::{Process, Spec};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::spec::error::SpecError;
+use crate::spec::{
+    defaults::{self, Privilege},
+    error::SpecError,
+    flags::{CapabilityName, changed_capabilities},
+};
 
 /// What an exec was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +20,10 @@ pub struct ExecOptions {
     pub user: Option<String>,
     /// Absolute working directory; the container's otherwise.
     pub working_dir: Option<String>,
+    /// Capabilities beside the container's.
+    pub cap_add: Vec<CapabilityName>,
+    /// Capabilities that it has not, although the container has.
+    pub cap_drop: Vec<CapabilityName>,
     /// Whether it gets a pseudo-terminal.
     pub terminal: bool,
 }
@@ -47,8 +55,7 @@ pub fn exec_process(container: &Spec, options: &ExecOptions) -> Result<Process, 
     }
     let inherited = process.env().clone().unwrap_or_default();
     process.set_env(Some(environment(inherited, options)?));
-    let user = options.user.as_deref();
-    if let Some(sets) = user.and_then(|user| exec_capabilities(container, user)) {
+    if let Some(sets) = capabilities(&process, options) {
         process.set_capabilities(Some(serde_json::from_value(sets)?));
     }
     Ok(process)
@@ -76,14 +83,23 @@ fn environment(mut env: Vec<String>, options: &ExecOptions) -> Result<Vec<String
     Ok(env)
 }
 
-/// Root has what the container may have; everybody else can gain it only. `None`: the container does not say.
-fn exec_capabilities(container: &Spec, user: &str) -> Option<Value> {
-    let process = container.process().as_ref()?;
-    let sets = process.capabilities().as_ref()?;
-    let all = serde_json::to_value(sets.bounding()).ok()?;
-    let user = user.split_once(':').map_or(user, |(user, _)| user);
-    Some(match user {
-        "" | "0" | "root" => json!({"bounding": all, "effective": all, "permitted": all}),
-        _ => json!({"bounding": all}),
-    })
+/// Root has what it may have; everybody else can gain it only. `None`: the container's own.
+fn capabilities(container: &Process, options: &ExecOptions) -> Option<Value> {
+    let (add, drop) = (&options.cap_add, &options.cap_drop);
+    let sets = container.capabilities().as_ref();
+    let unchanged = add.is_empty() && drop.is_empty();
+    if unchanged && (options.user.is_none() || sets.is_none()) {
+        return None;
+    }
+    let before = sets.and_then(|sets| sets.bounding().clone());
+    let granted = changed_capabilities(&before.unwrap_or_default(), add, drop);
+    let name = options.user.as_deref();
+    let name = name.map(|user| user.split_once(':').map_or(user, |(user, _)| user));
+    let privilege = match name {
+        Some("" | "0" | "root") => Privilege::Root,
+        Some(_) => Privilege::User,
+        None if container.user().uid() == 0 => Privilege::Root,
+        None => Privilege::User,
+    };
+    Some(defaults::capabilities(privilege, &granted))
 }

@@ -98,6 +98,15 @@ pub(in super::super) fn capabilities(
     add: &[CapabilityName],
     drop: &[CapabilityName],
 ) -> Capabilities {
+    changed(&DEFAULT.into_iter().collect(), add, drop)
+}
+
+/// The same for a set of somebody's own.
+pub(in super::super) fn changed(
+    before: &Capabilities,
+    add: &[CapabilityName],
+    drop: &[CapabilityName],
+) -> Capabilities {
     let one = |name: &CapabilityName| match name {
         CapabilityName::All => None,
         CapabilityName::One(capability) => Some(*capability),
@@ -113,6 +122,6 @@ pub(in super::super) fn capabilities(
     if drop.contains(&CapabilityName::All) {
         return added;
     }
-    let kept = DEFAULT.into_iter().filter(|kept| !dropped.contains(kept));
-    kept.chain(added).collect()
+    let kept = before.iter().filter(|kept| !dropped.contains(kept));
+    kept.copied().chain(added).collect()
 }

@@ -12,7 +12,7 @@ mod security;
 mod tests;
 
 pub use capabilities::CapabilityName;
-pub(super) use capabilities::capabilities;
+pub(super) use capabilities::{capabilities, changed as changed_capabilities};
 pub use env_file::{EnvOption, env_file};
 pub use limits::{PidsLimit, Sysctl, Ulimit, label};
 pub(super) use limits::{rlimits, sysctls};

@@ -1,6 +1,7 @@
 //! Docker's rules, row by row.
 
 mod container;
+mod exec;
 mod seccomp;
 mod shape;
 mod user;
