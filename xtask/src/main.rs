@@ -7,8 +7,10 @@ mod commands;
 mod host;
 mod image;
 mod kernel;
+mod key;
 mod paths;
 mod process;
+mod programs;
 mod progress;
 mod rootfs;
 
@@ -52,6 +54,8 @@ enum Task {
     Image,
     /// Builds what is missing and runs a command in a microVM
     Run,
+    /// Starts real programs from Debian's packages, each in a microVM of its own, asks them something and stops them
+    Programs(programs::Options),
     /// Measures the real thing
     #[command(subcommand)]
     Bench(Bench),
@@ -121,6 +125,7 @@ fn work(task: &Task) -> Result<ExitCode> {
         }
         Task::Image => println!("{}", image::build(&workspace)?.display()),
         Task::Run => commands::run(&workspace)?,
+        Task::Programs(options) => return Ok(verdict(programs::run(&workspace, options)?)),
         Task::Test => return commands::test(&workspace),
         Task::Bench(bench) => {
             let held = match bench {
@@ -129,13 +134,17 @@ fn work(task: &Task) -> Result<ExitCode> {
                     bench::run(&workspace, options.runs, *mib, options.json)?
                 }
             };
-            return Ok(if held {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(verdict(held));
         }
         Task::Check { quick } => return Ok(check::everything(&workspace, *quick)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn verdict(good: bool) -> ExitCode {
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -1,37 +1,45 @@
 //! One layer as an OCI image layout (image-spec 1.1, image-layout.md) in a tar archive.
 
-use anyhow::Result;
+use std::io::{self, Read, Seek, Write};
+
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType};
 
-use super::tree::add;
+use super::tree::{add, header};
 
-/// The reference that engines give the image when they import it.
-const REFERENCE: &str = "localhost/husk-busybox:latest";
-
-/// The layout around this layer.
-pub(crate) fn archive(layer: &[u8]) -> Result<Vec<u8>> {
-    let layer_digest = hex::encode(Sha256::digest(layer));
+/// Writes the layout around a layer; `reference` is the name that engines give the image when they import it, `config` what
+/// the image says of its containers.
+pub(crate) fn write(
+    out: impl Write,
+    reference: &str,
+    config: &Value,
+    layer: &mut (impl Read + Seek),
+) -> Result<()> {
+    let mut hash = Sha256::new();
+    let layer_size = io::copy(layer, &mut hash).context("cannot read the layer")?;
+    layer.rewind().context("cannot read the layer")?;
+    let layer_digest = hex::encode(hash.finalize());
     let config = serde_json::to_vec(&json!({
         "architecture": "amd64",
         "os": "linux",
-        "config": {
-            "Env": ["PATH=/bin"],
-            "Cmd": ["/bin/sh"],
-            "WorkingDir": "/",
-        },
+        "config": config,
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer_digest}")] },
     }))?;
     let manifest = serde_json::to_vec(&json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": descriptor("application/vnd.oci.image.config.v1+json", &config),
-        "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
+        "layers": [{
+            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+            "digest": format!("sha256:{layer_digest}"),
+            "size": layer_size,
+        }],
     }))?;
     let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &manifest);
     entry["annotations"] = json!({
-        "io.containerd.image.name": REFERENCE,
+        "io.containerd.image.name": reference,
         "org.opencontainers.image.ref.name": "latest",
     });
     let index = serde_json::to_vec(&json!({
@@ -40,17 +48,24 @@ pub(crate) fn archive(layer: &[u8]) -> Result<Vec<u8>> {
         "manifests": [entry],
     }))?;
 
-    let mut tar = Builder::new(Vec::new());
+    let mut tar = Builder::new(out);
     add(&mut tar, EntryType::Directory, "blobs/", 0o755, &[])?;
     add(&mut tar, EntryType::Directory, "blobs/sha256/", 0o755, &[])?;
-    for blob in [&config, &manifest, layer] {
+    for blob in [&config, &manifest] {
         let name = format!("blobs/sha256/{}", hex::encode(Sha256::digest(blob)));
         add(&mut tar, EntryType::Regular, &name, 0o644, blob)?;
     }
+    let mut layer_header = header(EntryType::Regular, 0o644, layer_size);
+    tar.append_data(
+        &mut layer_header,
+        format!("blobs/sha256/{layer_digest}"),
+        layer,
+    )
+    .context("cannot pack the layer")?;
     add(&mut tar, EntryType::Regular, "index.json", 0o644, &index)?;
     let version = br#"{"imageLayoutVersion":"1.0.0"}"#;
     add(&mut tar, EntryType::Regular, "oci-layout", 0o644, version)?;
-    Ok(tar.into_inner()?)
+    tar.into_inner()?.flush().context("cannot write the image")
 }
 
 fn descriptor(media_type: &str, blob: &[u8]) -> Value {
@@ -64,16 +79,18 @@ fn descriptor(media_type: &str, blob: &[u8]) -> Value {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::io::Read;
+    use std::io::{Cursor, Read};
 
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use sha2::{Digest, Sha256};
 
-    use super::archive;
+    use super::write;
 
     #[test]
     fn every_descriptor_leads_to_a_blob_of_its_digest_and_size() {
-        let bytes = archive(b"a layer").unwrap();
+        let mut bytes = Vec::new();
+        let asked = json!({ "Cmd": ["/bin/sh"] });
+        write(&mut bytes, "a/b:c", &asked, &mut Cursor::new(b"a layer")).unwrap();
         let mut files = BTreeMap::new();
         for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
             let mut entry = entry.unwrap();
@@ -96,6 +113,7 @@ mod tests {
             config["rootfs"]["diff_ids"][0],
             manifest["layers"][0]["digest"]
         );
+        assert_eq!(config["config"], asked);
         assert!(files.contains_key("oci-layout"));
     }
 }

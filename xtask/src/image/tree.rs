@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -83,8 +84,8 @@ fn pack(program: &[u8], commands: &BTreeSet<&str>) -> Result<Vec<u8>> {
 }
 
 /// Adds one entry that looks the same wherever and whenever it was made.
-pub(super) fn add(
-    tar: &mut Builder<Vec<u8>>,
+pub(super) fn add<W: Write>(
+    tar: &mut Builder<W>,
     kind: EntryType,
     name: &str,
     mode: u32,
@@ -96,7 +97,7 @@ pub(super) fn add(
         .with_context(|| format!("cannot pack {name}"))
 }
 
-fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+pub(super) fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(kind);
     header.set_mode(mode);

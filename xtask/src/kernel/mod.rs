@@ -3,16 +3,14 @@
 //! - `flavour`: lean or hardened, and which of them this host needs.
 //! - `source`: Debian's package: which version apt offers, downloading and unpacking it.
 //! - `fragment`: what the configuration asks for, and what of it survived.
-//! - `key`: the hash of everything that goes into a kernel.
 //! - `pack`: a kernel file without holes.
 //! - `build`: the steps, the cache and its lock.
 //!
-//! Called by `commands`; it calls `process`, `progress` and `host`.
+//! Called by `commands`; it calls `key`, `process`, `progress` and `host`.
 
 mod build;
 mod flavour;
 mod fragment;
-mod key;
 mod pack;
 mod source;
 

@@ -1,19 +1,16 @@
-//! The cache key: a hash of everything that goes into a kernel.
+//! The key of a cache: a hash of everything that goes into what is kept there.
 
 use sha2::{Digest, Sha256};
-
-/// Changes when the build itself changes in a way that its inputs do not show.
-const RECIPE: &str = "1";
 
 /// Named inputs, hashed in the order in which they are added.
 #[derive(Clone, Debug)]
 pub(crate) struct Key(Sha256);
 
 impl Key {
-    /// A key of nothing but the recipe.
-    pub(crate) fn new() -> Self {
+    /// A key of nothing but the recipe, which changes when the work itself does in a way that its inputs do not show.
+    pub(crate) fn new(recipe: &str) -> Self {
         let mut key = Self(Sha256::new());
-        key.add("recipe", RECIPE.as_bytes());
+        key.add("recipe", recipe.as_bytes());
         key
     }
 
@@ -39,7 +36,7 @@ mod tests {
     use super::Key;
 
     fn key(inputs: &[(&str, &str)]) -> String {
-        let mut key = Key::new();
+        let mut key = Key::new("1");
         for (name, content) in inputs {
             key.add(name, content.as_bytes());
         }
