@@ -22,8 +22,8 @@ use super::error::ContainerError;
 /// Most that is read of a file such as /etc/passwd.
 const MAX_READ_BYTES: u64 = 4 << 20;
 
-/// Type of the mount of an image's volume.
-const VOLUME: &str = "volume";
+/// Type of the mount of an image's volume, a word of Husk's own: [`bind_volumes`] makes a bind of it.
+pub(super) const VOLUME: &str = "volume";
 
 /// The root directory of a container, seen from outside.
 #[derive(Debug)]

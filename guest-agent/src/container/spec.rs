@@ -2,13 +2,22 @@
 //!
 //! Nothing is dropped silently: a field is applied, refused by name, or taken out with a warning.
 
+mod fields;
+mod known;
+mod mounts;
+mod path;
+mod sysctls;
+
 use std::path::Path;
 
 use oci_spec::runtime::{
-    Linux, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, Mount,
-    Process, RootBuilder, Spec, User,
+    LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, Process,
+    RootBuilder, Spec, User,
 };
 
+use serde::de::DeserializeOwned;
+
+use self::known::Fields;
 use super::{error::ContainerError, users::Identity};
 use crate::seccomp::{Profile, Program, compile};
 
@@ -39,11 +48,37 @@ pub(super) struct Adapted {
 
 /// Reads `config.json` and fits it to its place.
 pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerError> {
-    let mut spec: Spec = serde_json::from_slice(json)
-        .map_err(|error| ContainerError::Invalid(format!("specification: {error}")))?;
+    fit(json, place).map_err(in_one_line)
+}
+
+/// Longest text of an error: it may quote what came from outside.
+const MOST_LETTERS: usize = 600;
+
+/// Texts quote what came from outside, and a message is one line.
+fn in_one_line(error: ContainerError) -> ContainerError {
+    let plain = |text: String| -> String {
+        text.chars()
+            .take(MOST_LETTERS)
+            .map(|letter| match letter {
+                letter if letter.is_control() => letter.escape_default().to_string(),
+                letter => letter.to_string(),
+            })
+            .collect()
+    };
+    match error {
+        ContainerError::Invalid(text) => ContainerError::Invalid(plain(text)),
+        ContainerError::Unsupported(text) => ContainerError::Unsupported(plain(text)),
+        other => other,
+    }
+}
+
+fn fit(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerError> {
     let mut warnings = Vec::new();
+    let mut spec: Spec = read("specification", json, &known::SPEC, &mut warnings)?;
+    fields::check_top(&spec, &mut warnings)?;
     refuse_hooks(&spec)?;
-    refuse_binds(spec.mounts().as_deref().unwrap_or_default())?;
+    spec.set_hooks(None);
+    mounts::check(spec.mounts().as_deref().unwrap_or_default(), &mut warnings)?;
     let read_only = spec
         .root()
         .as_ref()
@@ -70,11 +105,29 @@ pub(super) fn adapt(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerE
     })
 }
 
+/// Reads a document; an error names the field, and so does the warning about a field that nobody knows.
+fn read<T: DeserializeOwned>(
+    what: &str,
+    json: &[u8],
+    fields: &'static Fields,
+    warnings: &mut Vec<String>,
+) -> Result<T, ContainerError> {
+    let document = serde_json::from_slice(json).map_err(|error| {
+        let path = match path::at(json, error.line(), error.column()) {
+            path if path.is_empty() => path,
+            path => format!("{path}: "),
+        };
+        ContainerError::Invalid(format!("{what}: {path}{error}"))
+    })?;
+    let unknown = known::unknown(json, fields).into_iter();
+    warnings.extend(unknown.map(|path| format!("{what}: {path} is ignored: the field is unknown")));
+    Ok(document)
+}
+
 /// Fits a process that joins a container.
 pub(super) fn adapt_exec(json: &[u8]) -> Result<(Process, Vec<String>), ContainerError> {
-    let mut process: Process = serde_json::from_slice(json)
-        .map_err(|error| ContainerError::Invalid(format!("process: {error}")))?;
     let mut warnings = Vec::new();
+    let mut process: Process = read("process", json, &known::PROCESS, &mut warnings)?;
     adapt_process(&mut process, &mut warnings)?;
     Ok((process, warnings))
 }
@@ -110,25 +163,8 @@ fn refuse_hooks(spec: &Spec) -> Result<(), ContainerError> {
         .iter()
         .find(|(_, hooks)| hooks.as_ref().is_some_and(|hooks| !hooks.is_empty()))
     {
-        Some((name, _)) => Err(ContainerError::Unsupported(format!("hooks.{name}"))),
-        None => Ok(()),
-    }
-}
-
-/// Their sources are directories of the host, and in the guest the same paths are the agent's own.
-fn refuse_binds(mounts: &[Mount]) -> Result<(), ContainerError> {
-    let is_bind = |mount: &&Mount| {
-        mount.typ().as_deref() == Some("bind")
-            || mount
-                .options()
-                .iter()
-                .flatten()
-                .any(|option| option == "bind" || option == "rbind")
-    };
-    match mounts.iter().find(is_bind) {
-        Some(mount) => Err(ContainerError::Unsupported(format!(
-            "bind mount at {}",
-            mount.destination().display()
+        Some((name, _)) => Err(ContainerError::Unsupported(format!(
+            "hooks.{name}: its programs are the host's, so it"
         ))),
         None => Ok(()),
     }
@@ -142,7 +178,8 @@ fn adapt_linux(
     let Some(linux) = spec.linux_mut() else {
         return Err(missing("linux"));
     };
-    let net_sysctls = take_net_sysctls(linux)?;
+    fields::check_linux(linux)?;
+    let net_sysctls = sysctls::take_net(linux)?;
     let namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
     linux.set_namespaces(Some(namespaces));
     linux.set_cgroups_path(Some(place.cgroup.to_owned()));
@@ -178,40 +215,24 @@ fn take_resources(spec: &mut Spec) -> Option<LinuxResources> {
     resources
 }
 
-/// They belong to the network namespace, which the helper makes before libcontainer runs.
-fn take_net_sysctls(linux: &mut Linux) -> Result<Vec<(String, String)>, ContainerError> {
-    let Some(sysctls) = linux.sysctl_mut() else {
-        return Ok(Vec::new());
-    };
-    let mut taken: Vec<_> = sysctls
-        .extract_if(|name, _| name.starts_with("net."))
-        .collect();
-    taken.sort();
-    let plain = |name: &str| {
-        let part = |part: &str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        };
-        name.split('.').all(part)
-    };
-    match taken.iter().find(|(name, _)| !plain(name)) {
-        Some((name, _)) => Err(ContainerError::Invalid(format!("invalid sysctl {name:?}"))),
-        None => Ok(taken),
-    }
-}
-
 /// A container that shared the agent's processes, mounts or network could reach what is not its own, so those must be
 /// its own; and the cgroup tree is Husk's, so it always sees a part of it only.
 fn namespaces(mut wanted: Vec<LinuxNamespace>) -> Result<Vec<LinuxNamespace>, ContainerError> {
+    let has = |kind| move |namespace: &LinuxNamespace| namespace.typ() == kind;
+    for (index, namespace) in wanted.iter().enumerate() {
+        if wanted.iter().take(index).any(has(namespace.typ())) {
+            return Err(ContainerError::Invalid(format!(
+                "linux.namespaces: {} is given twice",
+                namespace.typ()
+            )));
+        }
+    }
     if let Some(joined) = wanted.iter().find(|namespace| namespace.path().is_some()) {
         return Err(ContainerError::Unsupported(format!(
             "linux.namespaces: path of the {} namespace",
             joined.typ()
         )));
     }
-    let has = |kind| move |namespace: &LinuxNamespace| namespace.typ() == kind;
     for kind in [
         LinuxNamespaceType::Pid,
         LinuxNamespaceType::Mount,
@@ -245,6 +266,7 @@ fn namespace(
 }
 
 fn adapt_process(process: &mut Process, warnings: &mut Vec<String>) -> Result<(), ContainerError> {
+    fields::check_process(process, warnings)?;
     if process.apparmor_profile().is_some() {
         process.set_apparmor_profile(None);
         warnings.push("process.apparmorProfile is ignored: the guest has no AppArmor".to_owned());

@@ -2,6 +2,7 @@
 //!
 //! Called by `main` at the start and by `container` and `service` later. Nothing here knows containers.
 
+mod allowances;
 mod clock;
 mod disk_news;
 mod disks;

@@ -10,6 +10,8 @@ use rustix::{
     stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
+use super::allowances;
+
 /// Directory in the initramfs on which the agent's root is bound.
 const NEW_ROOT: &str = "/newroot";
 
@@ -40,6 +42,7 @@ pub(crate) fn prepare() -> io::Result<()> {
     )?;
     fs::create_dir(RUN)?;
     open_standard_streams()?;
+    allowances::allow()?;
     // Nobody looks into the agent, whatever a container may have got hold of.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     mount_remount("/", MountFlags::RDONLY | MountFlags::BIND, c"")?;

@@ -74,6 +74,13 @@ impl CgroupTree {
     }
 }
 
+/// Whether the resources can be given at all; the kernel has the last word on values.
+#[cfg(test)]
+pub(crate) fn check(resources: &LinuxResources) -> Result<(), ResourceError> {
+    limits(resources)?;
+    parse(resources.devices().as_deref().unwrap_or_default()).map(drop)
+}
+
 /// Sets what would slow down the making of the container's first process.
 pub(crate) fn settle(directory: &Path, limits: &Limits) -> Result<(), ResourceError> {
     apply(directory, &limits.late)

@@ -14,6 +14,8 @@ mod limits;
 mod settings;
 mod update;
 
+#[cfg(test)]
+pub(crate) use cgroup::check;
 pub(crate) use cgroup::{CgroupTree, settle};
 pub(crate) use error::ResourceError;
 pub(crate) use figures::figures;

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod files;
 mod look;
 mod memory;
 mod pattern;
@@ -10,8 +11,7 @@ mod vsock_reach;
 
 use std::{env, io, process::ExitCode};
 
-const USAGE: &str =
-    "usage: probe look [WORD...] | pattern BYTES | check-pattern | memory MIB | vsock";
+const USAGE: &str = "usage: probe look [WORD...] | read PATH... | pattern BYTES | check-pattern | memory MIB | vsock";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             .and_then(memory::hold_then_free),
         // The words after it are there to be seen.
         ["look", ..] => look::report(),
+        ["read", paths @ ..] => files::read(paths),
         ["vsock"] => {
             vsock_reach::report();
             Ok(())

@@ -61,6 +61,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
+    ("r12_r15_r18_every_field_is_seen_from_inside", oci::fields),
+    ("r69_mounts_have_their_options_and_propagation", oci::mounts),
+    ("r66_r67_t7_greed_stays_in_its_container", oci::greed),
 ];
 
 fn main() -> ExitCode {

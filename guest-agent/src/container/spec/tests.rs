@@ -1,5 +1,11 @@
 //! Tests of each rule.
 
+mod fields;
+mod known;
+mod mutation;
+mod path;
+mod real;
+
 use std::path::Path;
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
@@ -96,18 +102,23 @@ fn joining_a_namespace_by_path_is_refused() {
 #[test]
 fn hooks_and_binds_are_refused_by_name() {
     let hook = json!({"prestart": [{"path": "/bin/true"}]});
-    assert_eq!(unsupported(|spec| spec["hooks"] = hook), "hooks.prestart");
+    assert_eq!(
+        unsupported(|spec| spec["hooks"] = hook),
+        "hooks.prestart: its programs are the host's, so it"
+    );
     let bind = json!([{"destination": "/d", "source": "/", "type": "none", "options": ["rbind"]}]);
     assert_eq!(
         unsupported(|spec| spec["mounts"] = bind),
-        "bind mount at /d"
+        "mounts[0] at /d: a bind mount of /, which is not a volume of the pod,"
     );
 }
 
 #[test]
 fn network_parameters_go_to_the_helper() {
     let adapted = adapted(|spec| {
-        spec["linux"]["sysctl"] = json!({"net.ipv4.ip_forward": "1", "kernel.msgmax": "8192"});
+        let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.push(json!({"type": "ipc"}));
+        spec["linux"]["sysctl"] = json!({"net/ipv4/ip_forward": "1", "kernel.msgmax": "8192"});
     })
     .unwrap();
     let forward = ("net.ipv4.ip_forward".to_owned(), "1".to_owned());
