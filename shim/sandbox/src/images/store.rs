@@ -88,9 +88,12 @@ impl Store {
             Kind::LayoutArchive => self
                 .unfold(&path, observer)
                 .and_then(|source| self.oci(&path, &source, tag.as_deref(), observer)),
-            Kind::Bundle => bundle::read(&path).and_then(|(spec, root)| {
-                let source = ImageSource::Bundle(Box::new(spec));
-                self.rootfs(&root, source, observer)
+            Kind::Bundle => bundle::read(&path).and_then(|bundle| {
+                let source = ImageSource::Bundle {
+                    spec: Box::new(bundle.spec),
+                    unknown: bundle.unknown,
+                };
+                self.rootfs(&bundle.root, source, observer)
             }),
             Kind::RootFs => self.rootfs(&path, ImageSource::RootFs, observer),
         };

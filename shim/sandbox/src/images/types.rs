@@ -74,7 +74,12 @@ pub enum ImageSource {
     /// A root file system directory; it says nothing about the container.
     RootFs,
     /// An OCI bundle with its own runtime specification.
-    Bundle(Box<Spec>),
+    Bundle {
+        /// The specification, without what is unknown.
+        spec: Box<Spec>,
+        /// Paths of the fields in `config.json` that nobody knows.
+        unknown: Vec<String>,
+    },
 }
 
 /// The part of an image's configuration that a container is made from (OCI image specification, `config`).

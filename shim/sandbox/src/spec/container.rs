@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{Capabilities, Spec};
+use oci_spec::runtime::{Capabilities, LinuxNamespaceType, Spec};
 use serde_json::{Map, Value, json};
 
 use super::command::command;
@@ -45,7 +45,7 @@ pub fn container(
     hostname(&options.hostname)?;
     let none = ImageConfig::default();
     let image = match source {
-        ImageSource::Bundle(spec) => return bundle(spec, options),
+        ImageSource::Bundle { spec, .. } => return bundle(spec, options),
         ImageSource::Oci(config) => config.as_ref(),
         ImageSource::RootFs => &none,
     };
@@ -139,7 +139,11 @@ fn bundle(spec: &Spec, options: &RunOptions) -> Result<Spec, SpecError> {
         return Err(SpecError::BundleOption(name));
     }
     let mut spec = spec.clone();
-    if spec.hostname().is_none() {
+    let namespaces = spec.linux().iter().flat_map(|linux| linux.namespaces());
+    let has_uts = namespaces
+        .flatten()
+        .any(|namespace| namespace.typ() == LinuxNamespaceType::Uts);
+    if spec.hostname().is_none() && has_uts {
         spec.set_hostname(Some(options.hostname.clone()));
     }
     Ok(spec)
@@ -168,7 +172,7 @@ fn working_dir(image: &ImageConfig, options: &RunOptions) -> Result<PathBuf, Spe
 }
 
 fn resources(options: &RunOptions) -> Result<Value, SpecError> {
-    // No device rules: the agent does not enforce them yet, and the guest has no device that is not the pod's own.
+    // No device rules: then the agent allows the nodes that every engine makes, and nothing else.
     let mut resources = Map::new();
     if let Some(millis) = options.cpu_millis {
         if !(MIN_CPU_MILLIS..=MAX_CPU_MILLIS).contains(&millis) {

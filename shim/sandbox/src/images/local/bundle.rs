@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use oci_spec::runtime::{Hooks, Spec};
+use serde_path_to_error::Track;
 
 use super::super::error::ImageError;
 use super::super::layout::open_regular;
@@ -11,8 +12,21 @@ use super::super::layout::open_regular;
 /// Largest `config.json`.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Reads a bundle: its specification, and where its root file system is.
-pub(in super::super) fn read(dir: &Path) -> Result<(Spec, PathBuf), ImageError> {
+/// Most unknown fields that are told.
+const MAX_UNKNOWN: usize = 20;
+
+/// What a bundle holds.
+#[derive(Debug)]
+pub(in super::super) struct Bundle {
+    pub(in super::super) spec: Spec,
+    /// Where its root file system is.
+    pub(in super::super) root: PathBuf,
+    /// Paths of the fields that nobody knows.
+    pub(in super::super) unknown: Vec<String>,
+}
+
+/// Reads a bundle.
+pub(in super::super) fn read(dir: &Path) -> Result<Bundle, ImageError> {
     let invalid = |reason: String| ImageError::Bundle {
         path: dir.to_owned(),
         reason,
@@ -24,21 +38,31 @@ pub(in super::super) fn read(dir: &Path) -> Result<(Spec, PathBuf), ImageError> 
     if u64::try_from(content.len()).is_ok_and(|length| length > MAX_BYTES) {
         return Err(invalid(format!("has more than {MAX_BYTES} bytes")));
     }
-    let spec = parse(&content).map_err(invalid)?;
+    let (spec, unknown) = parse(&content).map_err(invalid)?;
     check(&spec).map_err(invalid)?;
     let root = spec.root().as_ref().map(|root| dir.join(root.path()));
     let root = root.ok_or_else(|| invalid("root is missing".to_owned()))?;
-    Ok((spec, root))
+    Ok(Bundle {
+        spec,
+        root,
+        unknown,
+    })
 }
 
-fn parse(content: &[u8]) -> Result<Spec, String> {
+fn parse(content: &[u8]) -> Result<(Spec, Vec<String>), String> {
+    let mut unknown = Vec::new();
+    let mut track = Track::new();
     let mut json = serde_json::Deserializer::from_slice(content);
-    let spec = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        format!("{path}: {}", error.into_inner())
-    })?;
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let spec = serde_ignored::deserialize(tracked, |path| {
+        if unknown.len() < MAX_UNKNOWN {
+            // An optional field has a level of its own in the path, shown as "?".
+            unknown.push(path.to_string().replace(".?", ""));
+        }
+    });
+    let spec = spec.map_err(|error| format!("{}: {error}", track.path()))?;
     json.end().map_err(|error| error.to_string())?;
-    Ok(spec)
+    Ok((spec, unknown))
 }
 
 /// What is refused here is refused by the field's name. What the guest does with the rest is the agent's to say.
@@ -72,12 +96,14 @@ fn check(spec: &Spec) -> Result<(), String> {
     namespaces(spec)
 }
 
-/// Hooks that run on the host, beside a container that is not there, cannot be kept.
+/// They are programs that run on the host, on a container that is not there.
 fn hooks(hooks: Option<&Hooks>) -> Result<(), String> {
     let Some(hooks) = hooks else { return Ok(()) };
     let given = [
         ("prestart", hooks.prestart()),
         ("createRuntime", hooks.create_runtime()),
+        ("createContainer", hooks.create_container()),
+        ("startContainer", hooks.start_container()),
         ("poststart", hooks.poststart()),
         ("poststop", hooks.poststop()),
     ];
@@ -85,7 +111,9 @@ fn hooks(hooks: Option<&Hooks>) -> Result<(), String> {
         .iter()
         .find(|(_, list)| list.as_ref().is_some_and(|list| !list.is_empty()))
     {
-        Some((name, _)) => Err(format!("hooks.{name} is not supported")),
+        Some((name, _)) => Err(format!(
+            "hooks.{name} is not supported: its programs act on the host, where the container is not"
+        )),
         None => Ok(()),
     }
 }

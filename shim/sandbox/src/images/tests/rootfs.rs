@@ -112,19 +112,23 @@ fn bundle(bench: &Bench, change: impl Fn(&mut Value)) -> std::path::PathBuf {
 #[test]
 fn bundle_is_taken_with_its_own_specification() {
     let bench = Bench::new();
-    let dir = bundle(&bench, |_| {});
+    let dir = bundle(&bench, |config| {
+        config["colour"] = json!("red");
+        config["process"]["user"]["shell"] = json!("/bin/sh");
+    });
     let image = bench.store.resolve(dir.to_str().unwrap(), &mut ()).unwrap();
     assert_eq!(Mounted::new(&image).text("file"), "in a bundle");
-    let ImageSource::Bundle(spec) = image.source else {
+    let ImageSource::Bundle { spec, unknown } = image.source else {
         panic!("not a bundle")
     };
     assert_eq!(spec.process().as_ref().unwrap().user().uid(), 5);
+    assert_eq!(unknown, ["colour", "process.user.shell"]);
 }
 
 #[test]
 fn bundle_errors_name_the_field() {
     type Change = fn(&mut Value);
-    let changes: [(Change, &str); 10] = [
+    let changes: [(Change, &str); 12] = [
         (|c| c["ociVersion"] = json!("2.0"), "ociVersion \"2.0\""),
         (
             |c| c["process"]["args"] = json!([]),
@@ -148,6 +152,14 @@ fn bundle_errors_name_the_field() {
         (
             |c| c["hooks"] = json!({"poststop": [{"path": "/bin/x"}]}),
             "hooks.poststop",
+        ),
+        (
+            |c| c["hooks"] = json!({"startContainer": [{"path": "/bin/x"}]}),
+            "hooks.startContainer",
+        ),
+        (
+            |c| c["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_NONE"}),
+            "linux.seccomp.defaultAction: unknown variant `SCMP_ACT_NONE`",
         ),
         (|c| c["windows"] = json!({"layerFolders": ["x"]}), "windows"),
     ];

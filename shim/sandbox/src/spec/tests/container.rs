@@ -233,10 +233,13 @@ fn bundle_keeps_its_specification() {
     let spec: Spec = serde_json::from_value(json!({
         "ociVersion": "1.0.2", "root": {"path": "rootfs"},
         "process": {"user": {"uid": 1, "gid": 2}, "args": ["x"], "cwd": "/"},
-        "linux": {},
+        "linux": {"namespaces": [{"type": "uts"}]},
     }))
     .unwrap();
-    let source = ImageSource::Bundle(Box::new(spec.clone()));
+    let source = ImageSource::Bundle {
+        spec: Box::new(spec.clone()),
+        unknown: Vec::new(),
+    };
     let made = |options: &RunOptions| container(&source, &Accounts::default(), options, &|_| None);
     let kept = made(&options()).unwrap();
     assert_eq!(kept.process(), spec.process());

@@ -223,7 +223,10 @@ fn system_calls_are_limited_unless_somebody_asks() {
 
 #[test]
 fn bundles_take_none_of_them() {
-    let source = ImageSource::Bundle(Box::new(build(RunOptions::default())));
+    let source = ImageSource::Bundle {
+        spec: Box::new(build(RunOptions::default())),
+        unknown: Vec::new(),
+    };
     let options = RunOptions {
         hostname: "box".to_owned(),
         cap_drop: vec![CapabilityName::All],
