@@ -190,7 +190,7 @@ impl VirtioDevice for BalloonDevice {
                 // A page that leaves the balloon comes back when it is touched.
                 _ => {}
             }
-            0
+            Some(0)
         })
     }
 

@@ -11,9 +11,14 @@ use super::config::{self, BlockClass, QUEUE_SIZE, SERIAL_LEN, Serial};
 use super::disk::Disk;
 use super::error::{AttachError, RequestError, SlotEmpty, status_byte};
 use super::io::{Direction, transfer};
-use super::request::{Limits, Request, parse};
+use super::request::{Limits, Range, Request, parse};
+use super::segments::Segments;
 use crate::virtio::ring::{Chain, drain};
 use crate::virtio::{DeviceError, Rings, VirtioDevice, config_space};
+
+/// Bytes that are moved, cleared or given back before others have their turn: a request may be as long as the disk. Only a
+/// flush takes as long as the host wants.
+const TURN_BYTES: u64 = 4 << 20;
 
 /// A block slot: a class for ever, a disk for a time.
 #[derive(Debug)]
@@ -21,6 +26,18 @@ pub struct BlockDevice {
     class: BlockClass,
     disk: Option<Disk>,
     metrics: BlockMetrics,
+    /// What is left of [`TURN_BYTES`].
+    turn: u64,
+    /// Begun in an earlier turn. It is not saved: doing it from its beginning gives the same.
+    begun: Option<Begun>,
+}
+
+/// The request of a chain that goes on in the next turn.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    head: u16,
+    /// Bytes that are done.
+    done: u64,
 }
 
 /// What a slot has done since the VMM started.
@@ -62,6 +79,8 @@ impl BlockDevice {
             class,
             disk: None,
             metrics: BlockMetrics::default(),
+            turn: 0,
+            begun: None,
         }
     }
 
@@ -106,18 +125,29 @@ impl BlockDevice {
         self.metrics
     }
 
-    /// Serve one chain; returns the bytes written into it, counted from its first writable byte.
-    fn serve(&mut self, mem: &GuestMemoryMmap, chain: Chain<'_>) -> u32 {
+    /// Serve one chain; returns the bytes written into it, counted from its first writable byte, or `None`: it goes on in
+    /// the next turn.
+    fn serve(&mut self, mem: &GuestMemoryMmap, chain: Chain<'_>) -> Option<u32> {
+        let head = chain.head_index();
         let limits = Limits {
             class: self.class,
             capacity_sectors: self.capacity_sectors(),
         };
+        // Anew in each turn: what the driver has changed meanwhile is checked like the first time.
         let parsed = parse(mem, chain, limits);
-        let done = parsed
-            .request
-            .and_then(|request| self.execute(mem, &request));
-        let status = match &done {
-            Ok(()) => status_byte(VIRTIO_BLK_S_OK),
+        let begun = self.begun.take().filter(|begun| begun.head == head);
+        let done = begun.map_or(0, |begun| begun.done);
+        let outcome = parsed.request.and_then(|request| {
+            let moved = self.execute(mem, &request, done)?;
+            let done = done.saturating_add(moved);
+            Ok((done < request.bytes()).then_some(Begun { head, done }))
+        });
+        let status = match &outcome {
+            Ok(Some(begun)) => {
+                self.begun = Some(*begun);
+                return None;
+            }
+            Ok(None) => status_byte(VIRTIO_BLK_S_OK),
             Err(error) => {
                 self.count_error(error);
                 error.status()
@@ -125,51 +155,80 @@ impl BlockDevice {
         };
         // Without a status byte there is nobody to answer; the chain goes back empty.
         let Some(place) = parsed.status else {
-            return 0;
+            return Some(0);
         };
         if mem.write_obj(status, place).is_err() {
-            return 0;
+            return Some(0);
         }
         // Data that a failed request may not have filled is not claimed (2.7.8.2).
-        match done {
-            Ok(()) => u32::try_from(parsed.writable_len).map_or(u32::MAX, |n| n.saturating_add(1)),
+        Some(match outcome {
+            Ok(_) => u32::try_from(parsed.writable_len).map_or(u32::MAX, |n| n.saturating_add(1)),
             Err(_) => u32::from(parsed.writable_len == 0),
-        }
+        })
     }
 
-    fn execute(&mut self, mem: &GuestMemoryMmap, request: &Request) -> Result<(), RequestError> {
+    /// What this turn has room for of a request of which `done` bytes are done; returns how many more are.
+    fn execute(
+        &mut self,
+        mem: &GuestMemoryMmap,
+        request: &Request,
+        done: u64,
+    ) -> Result<u64, RequestError> {
         if let Request::Id { data } = request {
-            let id = self.serial().map_or([0; SERIAL_LEN], Serial::padded);
-            let mut rest = id.as_slice();
-            for piece in data.pieces() {
-                let len = usize::try_from(piece.len).map_or(rest.len(), |len| len.min(rest.len()));
-                let (now, later) = rest.split_at_checked(len).unwrap_or((rest, &[]));
-                mem.write_slice(now, piece.addr)
-                    .map_err(|_| RequestError::Memory(piece.addr.0))?;
-                rest = later;
-            }
-            return Ok(());
+            self.tell_id(mem, data)?;
+            return Ok(0);
         }
         let disk = self.disk.as_ref().ok_or(RequestError::Empty)?;
+        let moved = request.bytes().saturating_sub(done).min(self.turn);
+        let first = u64::from(done == 0 && (moved > 0 || request.bytes() == 0));
         let metrics = &mut self.metrics;
-        match request {
+        let moved = match request {
             Request::Read { offset, data } => {
-                metrics.reads += 1;
-                transfer(&disk.file, mem, data, *offset, Direction::FileToGuest)?;
-                metrics.read_bytes += data.total();
+                metrics.reads += first;
+                let part = data.part(done, moved);
+                let at = offset.saturating_add(done);
+                transfer(&disk.file, mem, &part, at, Direction::FileToGuest)?;
+                metrics.read_bytes += moved;
+                moved
             }
             Request::Write { offset, data } => {
-                metrics.writes += 1;
-                transfer(&disk.file, mem, data, *offset, Direction::GuestToFile)?;
-                metrics.written_bytes += data.total();
+                metrics.writes += first;
+                let part = data.part(done, moved);
+                let at = offset.saturating_add(done);
+                transfer(&disk.file, mem, &part, at, Direction::GuestToFile)?;
+                metrics.written_bytes += moved;
+                moved
             }
             Request::Flush => {
                 metrics.flushes += 1;
                 disk.flush()?;
+                0
             }
-            Request::Discard(ranges) => disk.discard(ranges)?,
-            Request::WriteZeroes { ranges, unmap } => disk.write_zeroes(ranges, *unmap)?,
-            Request::Id { .. } => {}
+            Request::Discard(ranges) => {
+                let part = Range::part(ranges, done, moved);
+                disk.discard(&part)?;
+                Range::total(&part)
+            }
+            Request::WriteZeroes { ranges, unmap } => {
+                let part = Range::part(ranges, done, moved);
+                disk.write_zeroes(&part, *unmap)?;
+                Range::total(&part)
+            }
+            Request::Id { .. } => 0,
+        };
+        self.turn = self.turn.saturating_sub(moved);
+        Ok(moved)
+    }
+
+    fn tell_id(&self, mem: &GuestMemoryMmap, data: &Segments) -> Result<(), RequestError> {
+        let id = self.serial().map_or([0; SERIAL_LEN], Serial::padded);
+        let mut rest = id.as_slice();
+        for piece in data.pieces() {
+            let len = usize::try_from(piece.len).map_or(rest.len(), |len| len.min(rest.len()));
+            let (now, later) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            mem.write_slice(now, piece.addr)
+                .map_err(|_| RequestError::Memory(piece.addr.0))?;
+            rest = later;
         }
         Ok(())
     }
@@ -211,11 +270,13 @@ impl VirtioDevice for BlockDevice {
 
     fn process_queue(&mut self, rings: &mut Rings<'_>, index: u16) -> Result<(), DeviceError> {
         let mem = rings.mem;
+        self.turn = TURN_BYTES;
         drain(rings, index, |chain| self.serve(mem, chain))
     }
 
     fn reset(&mut self) {
-        // Requests are done when `process_queue` returns, and a disk stays through a reset.
+        // A disk stays through a reset.
+        self.begun = None;
     }
 
     fn state(&self) -> BlockState {

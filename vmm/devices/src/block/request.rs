@@ -18,6 +18,9 @@ use crate::virtio::ring::Chain;
 /// Bytes of a range in discard and write-zeroes requests.
 const RANGE_LEN: u64 = 16;
 
+/// What a host gives back at once.
+const PAGE: u64 = 4096;
+
 /// What a request is checked against.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -31,6 +34,52 @@ pub(super) struct Limits {
 pub(super) struct Range {
     pub(super) offset: u64,
     pub(super) len: u64,
+}
+
+impl Request {
+    /// Bytes of the disk that it is about; 0: it is done in one piece.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::Read { data, .. } | Self::Write { data, .. } => data.total(),
+            Self::Discard(ranges) | Self::WriteZeroes { ranges, .. } => Range::total(ranges),
+            Self::Flush | Self::Id { .. } => 0,
+        }
+    }
+}
+
+impl Range {
+    /// Bytes of all of them.
+    pub(super) fn total(ranges: &[Self]) -> u64 {
+        let sum = |total: u64, range: &Self| total.saturating_add(range.len);
+        ranges.iter().fold(0, sum)
+    }
+
+    /// At most `len` bytes of `ranges` from `skip` on. Ends that are not a range's own are whole pages, so that a host
+    /// can give back the page in which two parts meet.
+    pub(super) fn part(ranges: &[Self], mut skip: u64, len: u64) -> Vec<Self> {
+        let mut part = Vec::new();
+        let mut room = len;
+        for range in ranges {
+            let here = skip.min(range.len);
+            skip = skip.saturating_sub(here);
+            let offset = range.offset.saturating_add(here);
+            let left = range.len.saturating_sub(here);
+            let mut take = left.min(room);
+            if take < left {
+                let beyond = offset.saturating_add(take) % PAGE;
+                take = take
+                    .checked_sub(beyond)
+                    .filter(|take| *take > 0)
+                    .unwrap_or(take);
+                room = take;
+            }
+            room = room.saturating_sub(take);
+            if take > 0 {
+                part.push(Self { offset, len: take });
+            }
+        }
+        part
+    }
 }
 
 /// A request that can be done as it is.

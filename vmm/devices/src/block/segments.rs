@@ -47,6 +47,23 @@ impl Segments {
         &self.pieces
     }
 
+    /// At most `len` bytes from `skip` on.
+    pub(super) fn part(&self, mut skip: u64, len: u64) -> Self {
+        let mut part = Self::default();
+        for piece in &self.pieces {
+            let here = skip.min(piece.len.into());
+            skip = skip.saturating_sub(here);
+            let addr = GuestAddress(piece.addr.0.saturating_add(here));
+            let left = u64::from(piece.len).saturating_sub(here);
+            let take = left.min(len.saturating_sub(part.total));
+            if let (Ok(len), true) = (u32::try_from(take), take > 0) {
+                part.pieces.push(Segment { addr, len });
+                part.total = part.total.saturating_add(take);
+            }
+        }
+        part
+    }
+
     /// Copy the first `N` bytes out and drop them; `None` when there are fewer.
     pub(super) fn take_front<const N: usize>(&mut self, mem: &GuestMemoryMmap) -> Option<[u8; N]> {
         let wanted = u64::try_from(N).ok()?;

@@ -46,7 +46,7 @@ impl VirtioDevice for RngDevice {
 
     fn process_queue(&mut self, rings: &mut Rings<'_>, index: u16) -> Result<(), DeviceError> {
         let mem = rings.mem;
-        drain(rings, index, |chain| fill(mem, chain))
+        drain(rings, index, |chain| Some(fill(mem, chain)))
     }
 
     fn reset(&mut self) {}

@@ -13,7 +13,8 @@ pub type Chain<'a> = DescriptorChain<&'a GuestMemoryMmap>;
 /// How many times a queue's size is served before the slot lets others have the lock.
 const ROUNDS: u32 = 4;
 
-/// Serve every available chain of queue `index`: `serve` returns how many bytes it wrote into it.
+/// Serve every available chain of queue `index`: `serve` returns how many bytes it wrote into it, or `None`: it is the
+/// first one to be served in the next turn.
 ///
 /// Requests that the driver adds meanwhile are served too, up to a bound; past it `rings.again` is set.
 ///
@@ -22,7 +23,7 @@ const ROUNDS: u32 = 4;
 pub fn drain(
     rings: &mut Rings<'_>,
     index: u16,
-    mut serve: impl FnMut(Chain<'_>) -> u32,
+    mut serve: impl FnMut(Chain<'_>) -> Option<u32>,
 ) -> Result<(), DeviceError> {
     let failed = |cause: virtio_queue::Error| DeviceError {
         queue: index,
@@ -43,12 +44,18 @@ pub fn drain(
         // A round costs one too: no driver makes this loop turn for ever.
         budget -= 1;
         while budget > 0 {
+            let place = queue.next_avail();
             let Some(chain) = queue.iter(mem).map_err(failed)?.next() else {
                 break;
             };
             budget -= 1;
             let head = chain.head_index();
-            let written = serve(chain);
+            let Some(written) = serve(chain) else {
+                // It stays available: who saves the ring now loses nothing.
+                queue.set_next_avail(place);
+                budget = 0;
+                break;
+            };
             queue.add_used(mem, head, written).map_err(failed)?;
             served = true;
         }

@@ -6,3 +6,4 @@ mod guest;
 mod hostile;
 mod random;
 mod request;
+mod turns;

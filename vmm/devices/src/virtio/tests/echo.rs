@@ -63,7 +63,7 @@ impl VirtioDevice for Echo {
                     bytes.extend(part);
                 }
             }
-            written
+            Some(written)
         })
     }
 
