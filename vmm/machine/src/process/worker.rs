@@ -105,6 +105,9 @@ impl Worker {
             for source in last {
                 unfinished.extend(self.serve(source));
             }
+            if let Some(control) = &mut self.control {
+                control.end_rest(&self.poll);
+            }
             if self.control.as_ref().is_some_and(Server::finished) {
                 return Ok(());
             }

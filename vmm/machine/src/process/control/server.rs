@@ -21,6 +21,9 @@ const MAX_CONNECTIONS: usize = 16;
 /// How long the last news may take to reach the clients' sockets.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
+/// How long nobody is accepted after the host had no descriptor or memory left: no event tells when it has.
+const REST_TIME: Duration = Duration::from_secs(1);
+
 /// The control connections of a machine.
 pub struct Server {
     listener: Option<UnixListener>,
@@ -29,6 +32,8 @@ pub struct Server {
     letterbox: Arc<Letterbox>,
     orders: Box<dyn FnMut(Order) + Send>,
     farewell: Option<Instant>,
+    /// The listener is not watched until then.
+    rest: Option<Instant>,
 }
 
 impl std::fmt::Debug for Server {
@@ -63,6 +68,7 @@ impl Server {
             letterbox,
             orders,
             farewell: None,
+            rest: None,
         };
         server.insert(launch.into());
         Ok((server, handle))
@@ -95,10 +101,18 @@ impl Server {
         self.tidy(poll);
     }
 
-    /// How long the farewell may still take.
+    /// How long to wait for events at the most: the farewell's time, or the listener's rest.
     pub(in crate::process) fn time_left(&self) -> Option<Duration> {
-        let end = self.farewell?;
+        let end = self.farewell.into_iter().chain(self.rest).min()?;
         Some(end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Accept again if the rest is over.
+    pub(in crate::process) fn end_rest(&mut self, poll: &Poll) {
+        if self.rest.is_some_and(|end| Instant::now() >= end) {
+            self.rest = None;
+            self.watch_listener(poll, true);
+        }
     }
 
     /// Whether the last news is out, or has taken too long.
@@ -145,8 +159,14 @@ impl Server {
         let socket = match accept_with(listener, flags) {
             Ok(socket) => socket,
             Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                tracing::warn!("the host has no room for another control connection");
+                // A listener that stays ready would keep this thread from its work.
+                self.rest = Some(Instant::now() + REST_TIME);
+                self.watch_listener(poll, false);
+                return;
+            }
             Err(error) => {
-                // A listener that is ready for ever would keep this thread from its work.
                 tracing::error!(%error, "no more control connections are accepted");
                 poll.remove(listener);
                 return;
@@ -163,6 +183,16 @@ impl Server {
         {
             tracing::error!(%error, "control connection dropped");
             self.connections.remove(&id);
+        }
+    }
+
+    fn watch_listener(&self, poll: &Poll, read: bool) {
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        let interest = Interest { read, write: false };
+        if let Err(error) = poll.change(listener, Source::Listener, interest) {
+            tracing::error!(%error, "no more control connections are accepted");
         }
     }
 

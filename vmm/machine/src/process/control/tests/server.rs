@@ -1,14 +1,21 @@
 //! The server in a real I/O thread, real sockets as its clients; the test is the owner of the machine.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use super::{MAX_CONNECTIONS, Server};
 use crate::api::config::SlotClass;
-use crate::api::{Command, Event, ExitReason, ExitReport, Message, Metrics, Reply, Request, wire};
+use crate::api::{
+    Command as ApiCommand, Event, ExitReason, ExitReport, Message, Metrics, Reply, Request, wire,
+};
 use crate::process::Worker;
 use crate::process::control::{Handle, Order};
 
@@ -61,7 +68,7 @@ fn exited() -> Event {
     }))
 }
 
-fn ask(mut socket: &UnixStream, id: u64, command: Command) {
+fn ask(mut socket: &UnixStream, id: u64, command: ApiCommand) {
     let frame = wire::encode(&Request { id, command }).unwrap();
     socket.write_all(&frame).unwrap();
 }
@@ -86,16 +93,16 @@ fn assert_closed(mut socket: &UnixStream) {
 fn replies_go_to_the_one_who_asked_and_news_to_all() {
     let rig = Rig::new();
     let second = rig.connect();
-    ask(&second, 7, Command::Pause);
+    ask(&second, 7, ApiCommand::Pause);
     let order = rig.next_order();
-    assert_eq!((order.id, &order.command), (7, &Command::Pause));
+    assert_eq!((order.id, &order.command), (7, &ApiCommand::Pause));
     rig.handle.announce(Event::Started);
     rig.handle.reply(order.from, order.id, Reply::Done);
     assert_eq!(hear(&rig.launch), Message::Event(Event::Started));
     assert_eq!(hear(&second), Message::Event(Event::Started));
     let (id, result) = (7, Reply::Done);
     assert_eq!(hear(&second), Message::Reply { id, result });
-    ask(&rig.launch, 1, Command::Metrics);
+    ask(&rig.launch, 1, ApiCommand::Metrics);
     let order = rig.next_order();
     let result = Reply::Metrics(Box::default());
     rig.handle.reply(order.from, order.id, result.clone());
@@ -114,7 +121,7 @@ fn closed_launch_socket_stops_nothing_and_socket_opens_anew() {
     drop(std::mem::replace(&mut rig.launch, other));
     for id in 0..3 {
         let client = rig.connect();
-        ask(&client, id, Command::Resume);
+        ask(&client, id, ApiCommand::Resume);
         let order = rig.next_order();
         rig.handle.reply(order.from, order.id, Reply::Done);
         let result = Reply::Done;
@@ -127,10 +134,10 @@ fn closed_launch_socket_stops_nothing_and_socket_opens_anew() {
 fn request_of_a_client_that_closes_at_once_is_heard() {
     let rig = Rig::new();
     let client = rig.connect();
-    ask(&client, 1, Command::Stop);
+    ask(&client, 1, ApiCommand::Stop);
     drop(client);
     let order = rig.next_order();
-    assert_eq!(order.command, Command::Stop);
+    assert_eq!(order.command, ApiCommand::Stop);
     rig.handle.reply(order.from, order.id, Reply::Done);
     rig.end();
 }
@@ -139,7 +146,7 @@ fn request_of_a_client_that_closes_at_once_is_heard() {
 fn half_closed_client_still_hears_its_reply() {
     let rig = Rig::new();
     let client = rig.connect();
-    ask(&client, 1, Command::Pause);
+    ask(&client, 1, ApiCommand::Pause);
     client.shutdown(std::net::Shutdown::Write).unwrap();
     let order = rig.next_order();
     rig.handle.reply(order.from, order.id, Reply::Done);
@@ -153,7 +160,7 @@ fn malformed_message_is_refused_and_its_connection_closed() {
     let rig = Rig::new();
     let slot = serde_json::json!({"id": 1, "command": {"detach_drive":
         {"class": "writable", "slot": 0, "force": true}}});
-    let attach = Command::AttachDrive {
+    let attach = ApiCommand::AttachDrive {
         class: SlotClass::ReadOnly,
         slot: 0,
         serial: "a".to_owned(),
@@ -191,7 +198,7 @@ fn malformed_message_is_refused_and_its_connection_closed() {
         assert!(text.starts_with(expected), "{text}");
         assert_closed(&client);
     }
-    ask(&rig.launch, 2, Command::Metrics);
+    ask(&rig.launch, 2, ApiCommand::Metrics);
     assert_eq!(rig.next_order().id, 2, "the others go on");
     rig.end();
 }
@@ -225,7 +232,7 @@ fn connection_above_the_bound_is_refused_until_one_closes() {
         let mut next = rig.connect();
         let frame = wire::encode(&Request {
             id: 3,
-            command: Command::Pause,
+            command: ApiCommand::Pause,
         })
         .unwrap();
         // Fails if it is refused already.
@@ -245,7 +252,7 @@ fn connection_above_the_bound_is_refused_until_one_closes() {
 fn client_that_does_not_read_is_given_up_and_the_others_are_served() {
     let rig = Rig::new();
     let silent = rig.connect();
-    ask(&silent, 1, Command::Metrics);
+    ask(&silent, 1, ApiCommand::Metrics);
     let order = rig.next_order();
     let launch = rig.launch.try_clone().unwrap();
     let (heard, hears) = channel();
@@ -273,7 +280,7 @@ fn client_that_does_not_read_is_given_up_and_the_others_are_served() {
 fn requests_beyond_the_bound_wait_for_answers() {
     let rig = Rig::new();
     for id in 0..20 {
-        ask(&rig.launch, id, Command::Pause);
+        ask(&rig.launch, id, ApiCommand::Pause);
     }
     let mut open = Vec::new();
     for _ in 0..8 {
@@ -281,12 +288,61 @@ fn requests_beyond_the_bound_wait_for_answers() {
     }
     // A request of another client is taken; the ninth of the first is not.
     let second = rig.connect();
-    ask(&second, 100, Command::Resume);
+    ask(&second, 100, ApiCommand::Resume);
     assert_eq!(rig.next_order().id, 100);
     for order in open {
         rig.handle.reply(order.from, order.id, Reply::Done);
         let next = rig.next_order();
         rig.handle.reply(next.from, next.id, Reply::Done);
     }
+    rig.end();
+}
+
+/// Tells this test that it is in a process of its own: the limit of descriptors is every thread's.
+const ALONE: &str = "HUSK_TEST_ALONE";
+
+#[test]
+fn listener_outlives_a_time_without_descriptors() {
+    if std::env::var_os(ALONE).is_some() {
+        return without_descriptors_for_a_while();
+    }
+    let name = "process::control::server::tests::listener_outlives_a_time_without_descriptors";
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{output:?}"
+    );
+}
+
+fn without_descriptors_for_a_while() {
+    let rig = Rig::new();
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+    let path = rig.dir.path().join("control");
+    let limit = Rlimit {
+        current: Some(64),
+        maximum: Some(64),
+    };
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let taken: Vec<File> = std::iter::repeat_with(|| File::open("/dev/null"))
+        .map_while(Result::ok)
+        .collect();
+    connect(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    // Answered after the attempt to accept, which was due before.
+    ask(&rig.launch, 1, ApiCommand::Metrics);
+    let order = rig.next_order();
+    rig.handle.reply(order.from, order.id, Reply::Done);
+    let (id, result) = (1, Reply::Done);
+    assert_eq!(hear(&rig.launch), Message::Reply { id, result });
+    drop(taken);
+    let late = UnixStream::from(socket);
+    ask(&late, 2, ApiCommand::Metrics);
+    let order = rig.next_order();
+    assert_eq!(order.id, 2);
     rig.end();
 }
