@@ -1,13 +1,17 @@
 //! What a vsock device is asked to be ([`VsockConfig`]) and what of it is saved ([`VsockState`]).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Context ids that a guest may have (5.10.4: 0 to 2, the largest and the one below it mean others).
+pub const GUEST_CIDS: RangeInclusive<u32> = 3..=u32::MAX - 2;
+
 /// The guest's address, its doorbells and the bounds of the host side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VsockConfig {
-    /// Context id of the guest, at least 3.
+    /// Context id of the guest, one of [`GUEST_CIDS`].
     pub guest_cid: u32,
     /// Ports by which the guest says how far it is.
     pub doorbells: Doorbells,

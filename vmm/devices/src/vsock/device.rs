@@ -9,7 +9,7 @@ use virtio_queue::{Queue, QueueOwnedT, QueueT};
 use vm_memory::{Bytes, GuestMemoryMmap};
 
 use super::chain::{RxBuffer, Slices, TxPacket};
-use super::config::{Doorbell, VsockConfig, VsockState};
+use super::config::{Doorbell, GUEST_CIDS, VsockConfig, VsockState};
 use super::error::VsockError;
 use super::muxer::Muxer;
 use crate::virtio::{DeviceError, Rings, VirtioDevice, config_space};
@@ -84,7 +84,7 @@ impl Vsock {
         listener: OwnedFd,
         report: Box<dyn Fn(Doorbell) + Send>,
     ) -> Result<Self, VsockError> {
-        if !is_guest_cid(config.guest_cid) {
+        if !GUEST_CIDS.contains(&config.guest_cid) {
             return Err(VsockError::ReservedCid(config.guest_cid));
         }
         if config.doorbells.started == config.doorbells.ready {
@@ -237,10 +237,6 @@ fn broken(queue: u16, error: &virtio_queue::Error) -> DeviceError {
     }
 }
 
-fn is_guest_cid(cid: u32) -> bool {
-    (3..u32::MAX - 1).contains(&cid)
-}
-
 impl VirtioDevice for Vsock {
     type State = VsockState;
 
@@ -292,7 +288,7 @@ impl VirtioDevice for Vsock {
     }
 
     fn restore(&mut self, state: VsockState) -> Result<(), String> {
-        if !is_guest_cid(state.guest_cid) {
+        if !GUEST_CIDS.contains(&state.guest_cid) {
             return Err(format!("guest_cid {} is reserved", state.guest_cid));
         }
         self.muxer.restore(&state);

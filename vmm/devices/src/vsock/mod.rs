@@ -20,6 +20,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Doorbell, Doorbells, Limits, VsockConfig, VsockState};
+pub use config::{Doorbell, Doorbells, GUEST_CIDS, Limits, VsockConfig, VsockState};
 pub use device::Vsock;
 pub use error::VsockError;

@@ -141,7 +141,7 @@ pub struct NicConfig {
 pub struct VsockConfig {
     /// Listening UNIX stream socket.
     pub fd: FdIndex,
-    /// Context id of the guest, at least 3.
+    /// Context id of the guest, 3 to 4294967293.
     pub guest_cid: u32,
     /// A guest's connect to one of these host ports is refused like every other, but is taken as news once
     /// (until the ready doorbell was rung). Host connections wait until then and are offered to the guest at that moment.

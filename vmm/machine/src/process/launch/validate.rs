@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use super::error::FieldError;
 use husk_devices::block::Serial;
 use husk_devices::net::MacAddress;
+use husk_devices::vsock::GUEST_CIDS;
 
 use crate::api::MachineConfig;
 use crate::api::config::{
@@ -157,11 +158,10 @@ fn nics(nics: &[NicConfig], slots: u8) -> Result<(), FieldError> {
 }
 
 fn vsock(vsock: &VsockConfig) -> Result<(), FieldError> {
-    let cids = 3..=u32::MAX - 1;
     within(
         "vsock.guest_cid",
         vsock.guest_cid,
-        cids,
+        GUEST_CIDS,
         "is no context id of a guest",
     )?;
     let bells = vsock.doorbells;

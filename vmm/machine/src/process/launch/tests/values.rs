@@ -121,6 +121,12 @@ fn number_out_of_range_is_refused_with_its_value() {
     assert_eq!(refusal(|c| c.slots.read_only = 28), text);
     let text = "vsock.guest_cid: 2 is no context id of a guest";
     assert_eq!(refusal(|c| c.vsock.as_mut().unwrap().guest_cid = 2), text);
+    let text = "vsock.guest_cid: 4294967294 is no context id of a guest";
+    let local = u32::MAX - 1;
+    assert_eq!(
+        refusal(|c| c.vsock.as_mut().unwrap().guest_cid = local),
+        text
+    );
     assert_eq!(
         refusal(|c| c.jail.uid = 0),
         "jail.uid: 0 is root or no user id"
