@@ -43,6 +43,8 @@ impl JailError {
 /// A step that failed; the process is partly confined and must end.
 pub fn confine(jail: &JailConfig, descriptors: u64) -> Result<(), JailError> {
     own_session();
+    // As root, whose keyrings are not counted against the few that a user may have.
+    room::own_keyring().map_err(JailError::at("session keyring"))?;
     umask(Mode::RWXG | Mode::RWXO);
     let namespaces = UnshareFlags::NEWNS
         | UnshareFlags::NEWIPC
