@@ -71,7 +71,7 @@ impl Disks {
             Ok(()) => Ok(root),
             Err(error) => {
                 // The first error is the one that tells the cause.
-                let _ = self.take_apart(&root);
+                let _ = self.take_apart(&mut root);
                 Err(error)
             }
         }
@@ -133,7 +133,7 @@ impl Disks {
     }
 
     /// Unmounts and removes everything that a root was made of. May be repeated after an error.
-    pub(super) fn take_apart(&mut self, root: &RootFs) -> Result<(), ContainerError> {
+    pub(super) fn take_apart(&mut self, root: &mut RootFs) -> Result<(), ContainerError> {
         unmount_if_mounted(&root.merged())?;
         for directory in [&root.writes, &root.directory] {
             match fs::remove_dir_all(directory) {
@@ -144,8 +144,10 @@ impl Disks {
                 _ => {}
             }
         }
-        for serial in &root.layers {
+        while let Some(serial) = root.layers.last() {
             self.release_image(serial)?;
+            // Released once, however often this is repeated: others may use it too.
+            root.layers.pop();
         }
         Ok(())
     }
@@ -212,3 +214,6 @@ fn unmount_if_mounted(point: &Path) -> Result<(), ContainerError> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

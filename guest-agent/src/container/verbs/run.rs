@@ -235,8 +235,8 @@ impl Agent {
             .containers
             .get_mut(id)
             .and_then(|container| container.root.take());
-        if let Some(root) = root
-            && let Err(error) = disks.take_apart(&root)
+        if let Some(mut root) = root
+            && let Err(error) = disks.take_apart(&mut root)
         {
             if let Some(container) = self.table().containers.get_mut(id) {
                 container.root = Some(root);
