@@ -253,9 +253,11 @@ impl Connection {
                         }
                         sent => sent?,
                     },
-                    // Every handle is gone; news is still of interest.
+                    // Every handle is gone; news may still be of interest.
                     None => open = false,
                 },
+                // To nobody: the VMM has few connections, and must not keep this one for the rest of its life.
+                () = news.closed(), if !open => return Ok(()),
                 readable = self.socket.readable() => {
                     readable?;
                     if !self.read(news).await? {

@@ -1,6 +1,8 @@
 //! The balloon as a virtio device.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
 use virtio_bindings::virtio_ids::VIRTIO_ID_BALLOON;
@@ -19,7 +21,7 @@ use crate::virtio::{DeviceError, Rings, VirtioDevice, config_space};
 pub struct BalloonDevice {
     resource: Box<dyn ReturnPages>,
     actual_pages: u32,
-    returned_bytes: u64,
+    returned_bytes: Arc<AtomicU64>,
     refused: u64,
 }
 
@@ -39,14 +41,15 @@ impl BalloonDevice {
         Self {
             resource,
             actual_pages: 0,
-            returned_bytes: 0,
+            returned_bytes: Arc::default(),
             refused: 0,
         }
     }
 
-    /// Bytes given back so far; a page that was used again in between counts each time.
-    pub fn returned_bytes(&self) -> u64 {
-        self.returned_bytes
+    /// Bytes given back so far; a page that was used again in between counts each time. Who has the counter need not ask
+    /// the slot, which may be giving pages back.
+    pub fn returned_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.returned_bytes)
     }
 
     /// Ranges that were no pages of guest memory, or that the host did not take.
@@ -108,7 +111,9 @@ impl BalloonDevice {
             return;
         }
         match self.resource.return_pages(GuestAddress(first), bytes) {
-            Ok(()) => self.returned_bytes = self.returned_bytes.saturating_add(bytes),
+            Ok(()) => {
+                self.returned_bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
             Err(error) => {
                 // Once: a guest can bring it about as often as it likes.
                 if self.refused == 0 {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 
 use husk_devices::balloon::BalloonDevice;
@@ -31,8 +32,8 @@ use crate::process::launch::Descriptors;
 /// their place. ramfs: the agent keeps the pages that it was loaded into (kernel patch 0014).
 const BASE_WORDS: [&str; 3] = ["console=ttyS0", "loglevel=1", "rootfstype=ramfs"];
 
-/// The slot that holds the balloon.
-pub(super) type BalloonSlot = Arc<MmioSlot<BalloonDevice>>;
+/// What the balloon has given back.
+pub(super) type ReturnedBytes = Arc<AtomicU64>;
 
 /// A machine that could run.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(super) struct Assembled {
     pub(super) bus: Bus,
     pub(super) blocks: Blocks,
     pub(super) nics: Nics,
-    pub(super) balloon: Option<BalloonSlot>,
+    pub(super) returned: Option<ReturnedBytes>,
     pub(super) console: ConsoleTail,
     /// Vsock and entropy; the control connections come to it.
     pub(super) io_worker: Worker,
@@ -69,7 +70,7 @@ pub(super) fn assemble(
         bus,
         blocks: Blocks::default(),
         nics: Nics::default(),
-        balloon: None,
+        returned: None,
         console,
         io_worker: worker()?,
         block_worker: worker()?,
@@ -95,8 +96,9 @@ pub(super) fn assemble(
             }
             Device::Balloon => {
                 let pages = UnusedPages::new(machine.vm.memory().clone());
-                let slot = machine.slot(place, BalloonDevice::new(Box::new(pages)))?;
-                machine.balloon = Some(Arc::clone(&slot));
+                let device = BalloonDevice::new(Box::new(pages));
+                machine.returned = Some(device.returned_bytes());
+                let slot = machine.slot(place, device)?;
                 // Memory is given back beside the disks: it takes milliseconds, and streams do not wait for it.
                 machine.connect(place, slot, Thread::Block)?;
             }

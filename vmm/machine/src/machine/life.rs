@@ -110,7 +110,7 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
         bus,
         blocks,
         nics,
-        balloon,
+        returned,
         console,
         mut io_worker,
         block_worker,
@@ -131,7 +131,7 @@ fn live(launch: UnixStream, prepared: Prepared, begin_us: u64) -> ExitReason {
         stages: first_stages(&handle, begin_us),
         setup_cpu_us: cpu_us(),
         gauge,
-        balloon,
+        returned,
         guest,
     };
     tracing::debug!(cpu_us = figures.setup_cpu_us, "the guest starts");

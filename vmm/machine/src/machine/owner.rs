@@ -1,13 +1,14 @@
 //! The owner of a running machine: one queue, one thread, one table of what each message does.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use husk_devices::legacy::ConsoleTail;
 use husk_devices::vsock::Doorbell;
 
-use super::assemble::BalloonSlot;
+use super::assemble::ReturnedBytes;
 use super::console::LastWords;
 use super::gauge::{MemoryGauge, monotonic_us};
 use super::news::News;
@@ -44,7 +45,8 @@ pub(super) struct Figures {
     pub(super) stages: Vec<StageMark>,
     pub(super) setup_cpu_us: u64,
     pub(super) gauge: Option<MemoryGauge>,
-    pub(super) balloon: Option<BalloonSlot>,
+    /// The balloon's counter.
+    pub(super) returned: Option<ReturnedBytes>,
     /// Guest memory in this process.
     pub(super) guest: Vec<Range<u64>>,
 }
@@ -205,7 +207,7 @@ impl Owner {
             tracing::error!(%error, "no count of private memory");
             None
         });
-        let returned = |slot: &BalloonSlot| slot.with_device(|device| device.returned_bytes());
+        let returned = |bytes: &ReturnedBytes| bytes.load(Ordering::Relaxed);
         Metrics {
             at_us: monotonic_us(),
             instructions: self.instructions(),
@@ -213,7 +215,7 @@ impl Owner {
             completed_instructions: self.vcpus.completed_instructions(),
             setup_cpu_us: self.figures.setup_cpu_us,
             private_bytes: private_bytes.unwrap_or(0),
-            returned_bytes: self.figures.balloon.as_ref().map_or(0, returned),
+            returned_bytes: self.figures.returned.as_ref().map_or(0, returned),
             nics: self.nics.figures(),
             stages: self.figures.stages.clone(),
         }

@@ -175,3 +175,21 @@ fn receive(socket: &UnixStream) -> (Vec<u8>, usize) {
     bytes.truncate(received.bytes);
     (bytes, files)
 }
+
+/// The VMM takes few connections: one that nobody holds any more is closed.
+#[tokio::test]
+async fn connection_ends_with_its_last_handle_and_its_listener() {
+    let (client, news, mut vmm) = client();
+    drop(news);
+    let other = client.clone();
+    drop(client);
+    let playing = thread::spawn(move || {
+        let request = read_request(&mut vmm);
+        reply(&mut vmm, request.id, Reply::Done);
+        vmm.read(&mut [0]).unwrap()
+    });
+    other.pause().await.unwrap();
+    drop(other);
+    let ended = tokio::task::spawn_blocking(move || playing.join().unwrap());
+    assert_eq!(ended.await.unwrap(), 0);
+}
