@@ -27,7 +27,7 @@ use super::{
 use crate::process::{ChildEnds, ExitWatch, LaunchError, Reaper};
 
 /// The joiner's stack, and that of the process until `execve`. Pages that are not used are not made.
-const STACK_BYTES: usize = 256 * 1024;
+const STACK_BYTES: usize = 64 * 1024;
 
 /// First descriptor that is not a standard stream.
 const FIRST_OTHER: u32 = 3;
