@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    fs,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
 };
@@ -63,10 +62,7 @@ fn confinement(job: &HelperJob) -> Result<Confinement, Box<dyn Error>> {
     let filter = job
         .filter
         .as_deref()
-        .map(|path| -> Result<Program, Box<dyn Error>> {
-            let program = Program::from_bytes(&fs::read(path)?);
-            Ok(program.ok_or("the seccomp program is damaged")?)
-        })
+        .map(|words| Program::from_words(words).ok_or("the seccomp program is damaged"))
         .transpose()?;
     Ok(Confinement {
         privileges: job.privileges,

@@ -44,8 +44,9 @@ pub(crate) struct HelperJob {
     pub(crate) net_sysctls: Vec<(String, String)>,
     /// What its specification says; libcontainer is told nothing of it.
     pub(crate) privileges: Privileges,
-    /// The program of its system call filter.
-    pub(crate) filter: Option<PathBuf>,
+    /// The program of its system call filter, as words: at most 86 KB of JSON, of the 128 KiB that one string of an
+    /// environment may have.
+    pub(crate) filter: Option<Vec<u64>>,
     /// Descriptor of the report pipe.
     pub(crate) report_fd: i32,
 }

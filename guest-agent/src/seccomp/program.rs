@@ -41,36 +41,37 @@ pub(crate) struct Program {
     pub(super) flags: u32,
 }
 
-/// Bytes of the flags, and of one instruction.
-const FLAGS_BYTES: usize = 4;
-const INSTRUCTION_BYTES: usize = 8;
-
 impl Program {
-    /// For the helper's file: the flags, then the instructions as the kernel has them in memory.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = self.flags.to_ne_bytes().to_vec();
-        for instruction in &self.instructions {
-            bytes.extend(instruction.code.to_ne_bytes());
-            bytes.extend([instruction.if_true, instruction.if_false]);
-            bytes.extend(instruction.value.to_ne_bytes());
-        }
-        bytes
+    /// For the helper's job: the flags, then a word for each instruction, with the code above and the value below.
+    pub(crate) fn to_words(&self) -> Vec<u64> {
+        let word = |instruction: &Instruction| {
+            let [code_low, code_high] = instruction.code.to_le_bytes();
+            let [a, b, c, d] = instruction.value.to_le_bytes();
+            let (if_true, if_false) = (instruction.if_true, instruction.if_false);
+            u64::from_le_bytes([a, b, c, d, if_false, if_true, code_low, code_high])
+        };
+        let flags = [u64::from(self.flags)];
+        let instructions = self.instructions.iter().map(word);
+        flags.into_iter().chain(instructions).collect()
     }
 
-    /// What [`Self::to_bytes`] wrote.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (flags, bytes) = bytes.split_first_chunk::<FLAGS_BYTES>()?;
-        let (instructions, rest) = bytes.as_chunks::<INSTRUCTION_BYTES>();
-        let read = |&[code_low, code_high, if_true, if_false, a, b, c, d]: &[u8; 8]| Instruction {
-            code: u16::from_ne_bytes([code_low, code_high]),
-            if_true,
-            if_false,
-            value: u32::from_ne_bytes([a, b, c, d]),
+    /// What [`Self::to_words`] made.
+    pub(crate) fn from_words(words: &[u64]) -> Option<Self> {
+        let (flags, words) = words.split_first()?;
+        let instruction = |word: &u64| {
+            let [a, b, c, d, if_false, if_true, code_low, code_high] = word.to_le_bytes();
+            Instruction {
+                code: u16::from_le_bytes([code_low, code_high]),
+                if_true,
+                if_false,
+                value: u32::from_le_bytes([a, b, c, d]),
+            }
         };
-        let fits = rest.is_empty() && (1..=MAX_INSTRUCTIONS).contains(&instructions.len());
+        let flags = u32::try_from(*flags).ok()?;
+        let fits = (1..=MAX_INSTRUCTIONS).contains(&words.len());
         fits.then(|| Self {
-            instructions: instructions.iter().map(read).collect(),
-            flags: u32::from_ne_bytes(*flags),
+            instructions: words.iter().map(instruction).collect(),
+            flags,
         })
     }
 }

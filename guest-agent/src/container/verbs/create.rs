@@ -26,6 +26,7 @@ use crate::{
     exec::Inherited,
     process::{Action, Console, Devpts, HelperJob, Starting, launch, make_pipes},
     resources::{Limits, settle},
+    seccomp::Program,
 };
 
 /// Longest id: containerd's limit.
@@ -101,7 +102,6 @@ impl Agent {
         } = written?;
         let limits = self.make_cgroup(cgroup, resources.as_ref())?;
         warnings.extend_from_slice(&limits.warnings);
-        let program = filter.as_ref().map(|filter| Arc::clone(&filter.program));
         let job = HelperJob {
             action: Action::Create,
             name: name.to_owned(),
@@ -109,7 +109,7 @@ impl Agent {
             state: state_directory(),
             console: None,
             privileges,
-            filter: filter.map(|filter| filter.path),
+            filter: filter.as_ref().map(Program::to_words),
             net_sysctls,
             report_fd: -1,
         };
@@ -122,7 +122,7 @@ impl Agent {
         let container = table.container_mut(&request.container_id)?;
         container.phase = Phase::Created(starting);
         container.joined = Some(Arc::new(Joined {
-            inherited: Inherited::new(&spec, privileges, program),
+            inherited: Inherited::new(&spec, privileges, filter.map(Arc::new)),
             spec,
             devpts,
         }));

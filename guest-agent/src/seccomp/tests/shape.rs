@@ -58,11 +58,12 @@ fn program_beyond_the_kernels_limit_is_refused() {
 #[test]
 fn program_survives_the_way_to_the_helper() {
     let program = compiled(&profiles::docker(&[]));
-    let bytes = program.to_bytes();
-    assert_eq!(Program::from_bytes(&bytes), Some(program));
-    assert_eq!(Program::from_bytes(&bytes[1..]), None);
-    assert_eq!(Program::from_bytes(&bytes[..4]), None);
-    assert_eq!(Program::from_bytes(&[0; 4 + 8 * 4097]), None);
+    let words = program.to_words();
+    assert_eq!(Program::from_words(&words), Some(program));
+    assert_eq!(Program::from_words(&[u64::MAX, 6]), None);
+    assert_eq!(Program::from_words(&words[..1]), None);
+    assert_eq!(Program::from_words(&[]), None);
+    assert_eq!(Program::from_words(&[0; 4098]), None);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use husk_protocol::agent::CreateContainerRequest;
@@ -23,20 +22,11 @@ use crate::{
     seccomp::Program,
 };
 
-/// File of a bundle, beside `config.json`: what libcontainer is not told.
-const FILTER: &str = "seccomp.bpf";
-
-/// A system call filter, in the agent and in a file for the helper.
-pub(super) struct Filter {
-    pub(super) path: PathBuf,
-    pub(super) program: Arc<Program>,
-}
-
 /// What became of a specification.
 pub(super) struct Bundle {
     pub(super) spec: Spec,
     pub(super) privileges: Privileges,
-    pub(super) filter: Option<Filter>,
+    pub(super) filter: Option<Program>,
     pub(super) resources: Option<LinuxResources>,
     pub(super) net_sysctls: Vec<(String, String)>,
     pub(super) warnings: Vec<String>,
@@ -76,14 +66,7 @@ pub(super) fn write_bundle(
         None => Privileges::default(),
     };
     let directory = root.directory();
-    let filter = adapted.filter.map(|program| Filter {
-        path: directory.join(FILTER),
-        program: Arc::new(program),
-    });
     let write = || {
-        if let Some(filter) = &filter {
-            fs::write(&filter.path, filter.program.to_bytes())?;
-        }
         fs::write(
             directory.join("config.json"),
             serde_json::to_vec(&adapted.spec)?,
@@ -93,7 +76,7 @@ pub(super) fn write_bundle(
     Ok(Bundle {
         spec: adapted.spec,
         privileges,
-        filter,
+        filter: adapted.filter,
         resources: adapted.resources,
         net_sysctls: adapted.net_sysctls,
         warnings: adapted.warnings,
