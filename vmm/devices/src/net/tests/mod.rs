@@ -5,4 +5,5 @@ mod hostile;
 mod peer;
 mod plug;
 mod receive;
+mod tap;
 mod transmit;
