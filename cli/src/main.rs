@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail};
 use args::{Cli, Verb};
 use clap::Parser;
 use husk_sandbox::{engine::EngineError, settings::Settings};
-use run::Mode;
+use run::{Mode, Stderr};
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -44,7 +44,7 @@ fn main() {
         .with_env_filter(
             EnvFilter::try_from_env("HUSK_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
         )
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .without_time()
         // Its own trouble with a closed standard error is nobody's.
         .log_internal_errors(false)

@@ -4,6 +4,7 @@ mod container;
 mod keeper;
 mod launcher;
 mod options;
+mod owner_log;
 mod prepare;
 
 use std::{os::unix::net::UnixStream, path::PathBuf, pin::pin};
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub(crate) use launcher::{launch, take_order};
+pub(crate) use owner_log::Stderr;
 
 /// The command does not exist.
 const NOT_FOUND: u8 = 127;

@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::{
     process::{Signal, setsid},
-    stdio::{dup2_stderr, dup2_stdin, dup2_stdout},
+    stdio::dup2_stdin,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -28,13 +28,11 @@ use tokio::{
     task::{AbortHandle, spawn_blocking},
 };
 
+use super::owner_log;
 use crate::signals::{self, Signals};
 
 /// No command line is longer (execve(2) takes 2 MiB of words and environment).
 const MAX_LINE_BYTES: u64 = 8 << 20;
-
-/// Name of the owner's own log in its pod's directory.
-const OWNER_LOG: &str = "owner.log";
 
 /// What the owner is to do.
 #[derive(Serialize, Deserialize)]
@@ -162,14 +160,11 @@ impl Launcher {
 
     /// Says that the container runs, and lets go of everything that the command shares with us.
     pub(crate) async fn tell(mut self, id: &str, dir: &Path) -> Result<()> {
-        let log = dir.join(OWNER_LOG);
-        let log = File::create_new(&log).with_context(|| log.display().to_string())?;
         let line = line(&Started { id: id.to_owned() })?;
         self.watch.abort();
         let told = self.socket.write_all(&line).await;
         told.context("the husk run that started the container is gone")?;
-        dup2_stdout(&log).context("standard output")?;
-        dup2_stderr(&log).context("standard error")?;
+        owner_log::begin(dir)?;
         env::set_current_dir("/").context("/")?;
         Ok(())
     }
