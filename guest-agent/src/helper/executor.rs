@@ -17,6 +17,7 @@ use oci_spec::runtime::{Process, Spec};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::{
+    complete::complete,
     execute::{Image, Stumble},
     privileges::{take, with_effective},
 };
@@ -72,12 +73,11 @@ impl CommandExecutor {
     fn become_command(&self, spec: &Spec) -> Result<Infallible, Failure> {
         let command = self.find(spec)?;
         let name = &command.args[0];
-        let home = self
-            .home
-            .borrow()
-            .clone()
-            .map(|home| ("HOME".to_owned(), home));
-        let environment: Vec<_> = home.into_iter().chain(command.environment).collect();
+        // Nobody knows the user: then it is runc's.
+        let home = self.home.borrow().clone();
+        let home = home.unwrap_or_else(|| "/".to_owned());
+        let home = ("HOME".to_owned(), home);
+        let environment: Vec<_> = [home].into_iter().chain(command.environment).collect();
         let image = Image::new(&command.path, &command.args, &environment)
             .map_err(|error| Failure::other(name, &error.into()))?;
         let Confinement { privileges, filter } = &self.confinement;
@@ -97,7 +97,10 @@ impl CommandExecutor {
 
 impl Executor for CommandExecutor {
     fn validate(&self, spec: &Spec) -> Result<(), ExecutorValidationError> {
-        self.find(spec)
+        // The last that libcontainer does to the container's files is done; a command in a read-only path is to be found.
+        complete(spec)
+            .map_err(|error| Failure::other("complete the container", &error))
+            .and_then(|()| self.find(spec))
             .map(drop)
             .map_err(|failure| ExecutorValidationError::ArgValidationError(self.fail(failure)))
     }

@@ -3,6 +3,7 @@
 //! Called by `main` when the environment says so; it answers on the report pipe (`process::report`) and nowhere else,
 //! because its standard streams are the container's.
 
+mod complete;
 mod execute;
 mod executor;
 mod fds;

@@ -162,3 +162,23 @@ async fn shutdown_answers_and_then_the_agent_ends() {
     guest.calls.shutdown(context(), &request).await.unwrap();
     assert!(guest.agent.wait().unwrap().success());
 }
+
+#[tokio::test]
+async fn paths_devices_and_home_are_as_runc_leaves_them() {
+    let guest = Guest::boot().await;
+    let script = "echo $HOME; busybox grep ' /bin ' /proc/self/mountinfo | busybox cut -d' ' -f6; \
+                  busybox stat -c '%a %F' /dev/deep /dev/deep/zero; echo x > /bin/new || echo kept";
+    let mut request = create("c", &[]);
+    set_spec(&mut request, &["sh", "-c", script], |spec| {
+        // Nobody is known by name.
+        spec["linux"]["maskedPaths"] = json!(["/etc/passwd"]);
+        spec["linux"]["readonlyPaths"] = json!(["/bin", "/no/such/path"]);
+        spec["linux"]["devices"] =
+            json!([{"path": "/dev/deep/zero", "type": "c", "major": 1, "minor": 5}]);
+    });
+    guest.run(&request).await;
+    assert_eq!(
+        guest.read("c", "").await,
+        "/\nro,relatime\n755 directory\n666 character special file\nkept\n"
+    );
+}
