@@ -108,6 +108,12 @@ impl Guest {
         &self.pod
     }
 
+    /// The root file system that its containers' image was made from.
+    #[must_use]
+    pub fn rootfs(&self) -> PathBuf {
+        self.bench.rootfs()
+    }
+
     /// Where its sockets and its record are.
     #[must_use]
     pub fn run_dir(&self) -> PathBuf {
@@ -154,17 +160,32 @@ impl Guest {
     /// # Errors
     /// The agent refuses.
     pub async fn create(&self, id: &str, spec: &Spec) -> Result<ProcessId, PodError> {
+        let spec_json = serde_json::to_vec(spec).unwrap_or_default();
+        let streams = Streams {
+            stdin: true,
+            stdout: true,
+            stderr: true,
+            terminal: None,
+        };
+        self.create_json(id, spec_json, streams).await
+    }
+
+    /// The same with a specification as it stands, and these streams.
+    ///
+    /// # Errors
+    /// The agent refuses.
+    pub async fn create_json(
+        &self,
+        id: &str,
+        spec_json: Vec<u8>,
+        streams: Streams,
+    ) -> Result<ProcessId, PodError> {
         let container = NewContainer {
             id: id.to_owned(),
-            spec_json: serde_json::to_vec(spec).unwrap_or_default(),
+            spec_json,
             layer_serials: vec![self.image.clone()],
             scratch_serial: Some(SCRATCH_SERIAL.to_owned()),
-            streams: Streams {
-                stdin: true,
-                stdout: true,
-                stderr: true,
-                terminal: None,
-            },
+            streams,
             user: String::new(),
             shared: Shared::default(),
         };

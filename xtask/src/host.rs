@@ -22,7 +22,7 @@ pub(crate) const KERNEL: &[&str] = &[
 ];
 /// What `husk run` needs on the host, and the program in the image that the README runs.
 pub(crate) const RUN: &[&str] = &["busybox-static", "e2fsprogs", "erofs-utils"];
-/// What the benches put Husk beside.
+/// What benches and comparisons put Husk beside.
 pub(crate) const PEER: &[&str] = &["runc"];
 /// What unit tests are linked with: the oracle of the agent's seccomp compiler. No product has it.
 pub(crate) const TESTS: &[&str] = &["libseccomp-dev"];

@@ -56,6 +56,11 @@ enum Task {
     Run,
     /// Starts real programs from Debian's packages, each in a microVM of its own, asks them something and stops them
     Programs(programs::Options),
+    /// Runs the same specifications under runc and in a microVM and lists what differs; fails when docs/limits.md does not say why
+    Compare {
+        /// Which specifications; all without a name
+        names: Vec<String>,
+    },
     /// Measures the real thing
     #[command(subcommand)]
     Bench(Bench),
@@ -126,6 +131,7 @@ fn work(task: &Task) -> Result<ExitCode> {
         Task::Image => println!("{}", image::build(&workspace)?.display()),
         Task::Run => commands::run(&workspace)?,
         Task::Programs(options) => return Ok(verdict(programs::run(&workspace, options)?)),
+        Task::Compare { names } => commands::compare(&workspace, names)?,
         Task::Test => return commands::test(&workspace),
         Task::Bench(bench) => {
             let held = match bench {

@@ -38,7 +38,7 @@ fn second() -> Vec<(&'static str, String)> {
         ("pids", limit("pids.max")),
         ("cpu", cpu.replace("max ", "none ")),
         ("cpu_weight", file("cpu.weight")),
-        ("cpuset", file("cpuset.cpus")),
+        ("cpuset", file("cpuset.cpus.effective")),
     ]
 }
 
@@ -53,13 +53,18 @@ fn first() -> Vec<(&'static str, String)> {
         }
     };
     let shares = file("cpu/cpu.shares");
-    // systemd's and runc's formula between the two scales.
-    let weight = shares
-        .parse::<u64>()
-        .map(|shares| 1 + (shares.max(2) - 2) * 9999 / 262_142);
+    let shares = shares
+        .parse::<f64>()
+        .map(|shares| weight(shares).to_string());
+    let weight = shares.unwrap_or_else(|_| file("cpu/cpu.shares"));
+    // No soft limit is no protection.
+    let soft = match limit("memory/memory.soft_limit_in_bytes").as_str() {
+        "none" => "0".to_owned(),
+        other => other.to_owned(),
+    };
     vec![
         ("memory", limit("memory/memory.limit_in_bytes")),
-        ("memory_soft", limit("memory/memory.soft_limit_in_bytes")),
+        ("memory_soft", soft),
         ("pids", limit("pids/pids.max")),
         (
             "cpu",
@@ -69,10 +74,14 @@ fn first() -> Vec<(&'static str, String)> {
                 file("cpu/cpu.cfs_period_us")
             ),
         ),
-        (
-            "cpu_weight",
-            weight.map_or(shares, |weight| weight.to_string()),
-        ),
-        ("cpuset", file("cpuset/cpuset.cpus")),
+        ("cpu_weight", weight),
+        ("cpuset", file("cpuset/cpuset.effective_cpus")),
     ]
+}
+
+/// From shares to a weight as engines do it: 1024 shares are a weight of 100.
+fn weight(shares: f64) -> f64 {
+    let power = shares.log2();
+    let exponent = (power * power + 125.0 * power) / 612.0 - 7.0 / 34.0;
+    10_f64.powf(exponent).ceil()
 }
