@@ -35,6 +35,9 @@ pub(super) struct Recipe {
     pub(super) ask: Vec<Ask>,
     /// Exit code after `husk stop`.
     pub(super) exit: i32,
+    /// Whether `cargo xtask test` runs it too.
+    #[serde(default)]
+    pub(super) in_test: bool,
 }
 
 /// The image's configuration (image-spec 1.1, config.md).
