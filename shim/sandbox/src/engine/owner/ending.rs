@@ -1,6 +1,6 @@
 //! Ends of containers that somebody asked for. Nothing here waits for a guest without a limit.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use rustix::process::Signal;
 use tokio::time::timeout;
@@ -13,25 +13,37 @@ use crate::{
 /// How long a guest may take to end a process that was killed, before its machine is.
 const KILL_GRACE: Duration = Duration::from_secs(10);
 
-/// Asks, and kills when that does not help.
+/// Asks, and kills when that does not help. An agent that refuses to ask is believed, and its words given back: who wanted
+/// the container to end in order may not want it killed.
 pub(super) async fn stop(
     pod: &Pod,
     init: &ProcessId,
     signal: u32,
     grace: Option<Duration>,
 ) -> Result<(), PodError> {
-    let (signalled, process) = (pod.clone(), init.clone());
     // Beside: a guest that does not take it must not hold up what follows.
-    let asking = tokio::spawn(async move { signalled.signal(&process, signal, Reach::One).await });
-    let ended = pod.wait(init);
-    let ended = match grace {
-        Some(grace) => timeout(grace, ended).await,
-        None => Ok(ended.await),
+    let refused = async {
+        match pod.signal(init, signal, Reach::One).await {
+            Err(error) if error.refusal().is_some() => error,
+            _ => pending().await,
+        }
     };
-    asking.abort();
-    match ended {
-        Ok(exit) => exit.map(drop),
-        Err(_) => kill(pod, init).await,
+    let ended = async {
+        match grace {
+            Some(grace) => timeout(grace, pod.wait(init)).await.ok(),
+            None => Some(pod.wait(init).await),
+        }
+    };
+    tokio::select! {
+        ended = ended => match ended {
+            Some(exit) => exit.map(drop),
+            None => kill(pod, init).await,
+        },
+        // It may have ended meanwhile.
+        error = refused => match timeout(KILL_GRACE, pod.wait(init)).await {
+            Ok(exit) => exit.map(drop),
+            Err(_) => Err(error),
+        },
     }
 }
 

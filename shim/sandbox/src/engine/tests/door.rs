@@ -15,7 +15,7 @@ use crate::{
     engine::{Client, Door, ExecCall, Found, Papers, Phase, Served, State, find, open_door},
     pod::{
         Keep,
-        peers::{Played, container, play},
+        peers::{Played, REFUSED, container, play},
     },
     spec::Spec,
 };
@@ -84,6 +84,18 @@ async fn stop_signals_and_everyone_who_waits_hears_the_code() {
     for wait in waiting {
         assert_eq!(wait.await.unwrap().unwrap().code, 42);
     }
+    open.end().await;
+}
+
+#[tokio::test]
+async fn stop_whose_signal_is_refused_says_so_and_kills_nothing() {
+    let open = open().await;
+    let client = open.client();
+    tokio::time::pause();
+    let error = client.stop(REFUSED, Some(3600)).await.unwrap_err();
+    tokio::time::resume();
+    assert!(error.to_string().contains("signal played: no"), "{error}");
+    assert_eq!(open.found().state, State::Running);
     open.end().await;
 }
 

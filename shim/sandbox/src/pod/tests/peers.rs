@@ -60,6 +60,9 @@ pub(crate) fn container(id: &str) -> NewContainer {
     }
 }
 
+/// The signal that the played agent does not send.
+pub(crate) const REFUSED: u32 = 64;
+
 /// A pod whose peers are played here.
 pub(crate) struct Played {
     pub(crate) pod: Pod,
@@ -115,7 +118,15 @@ impl Agent for PlayedAgent {
         Ok(StartContainerResponse::default())
     }
 
-    async fn signal(&self, _: &TtrpcContext, _: SignalRequest) -> ttrpc::Result<SignalResponse> {
+    async fn signal(
+        &self,
+        _: &TtrpcContext,
+        request: SignalRequest,
+    ) -> ttrpc::Result<SignalResponse> {
+        if request.signal == REFUSED {
+            let status = ttrpc::get_status(Code::INTERNAL, "signal played: no");
+            return Err(ttrpc::Error::RpcStatus(status));
+        }
         self.finish.notify_one();
         Ok(SignalResponse::default())
     }
