@@ -14,8 +14,8 @@ use super::lines::Lines;
 use crate::paths::Workspace;
 use crate::process::output;
 
-/// What `husk stop` waits before it kills, in seconds; on the slowest hosts a database needs minutes.
-const STOP: &str = "600";
+/// What `husk stop` waits before it kills, in seconds; on the slowest hosts, busy ones, a database needs minutes.
+const STOP: &str = "3600";
 /// Lines of a log that an error shows.
 const TAIL: usize = 30;
 
@@ -151,7 +151,7 @@ impl Container<'_> {
             .stderr(errors)
             .spawn()
             .context("cannot run husk logs")?;
-        let found = Lines::of(reader).wait_for(ready);
+        let found = Lines::of(reader).wait_for(ready, || Ok(self.figures()?.kernel_instructions));
         // The container may go on for ever, and its log with it.
         follow.kill().context("cannot end husk logs")?;
         follow.wait().context("cannot wait for husk logs")?;

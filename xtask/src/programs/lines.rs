@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-/// How long a program may be silent before it is given up; on the slowest hosts a database needs minutes.
-const SILENCE: Duration = Duration::from_secs(600);
+/// How often a silent program is looked at.
+const LOOK: Duration = Duration::from_secs(30);
+/// How many looks a silent program is given: an hour, for a host that is busy with other things.
+const LOOKS: u32 = 120;
+/// How much a program may do without a word. A database that is made needs a tenth of it.
+const SILENT_WORK: u64 = 1_000_000_000;
 
 /// The lines that come through a pipe.
 #[derive(Debug)]
@@ -30,18 +34,24 @@ impl Lines {
         Self(lines)
     }
 
-    /// Waits for a line with this text.
-    pub(super) fn wait_for(&self, text: &str) -> Result<()> {
+    /// Waits for a line with this text. `work` counts what the program does, in instructions: one that goes on and on
+    /// without a word is given up, on a fast host as on a slow one.
+    pub(super) fn wait_for(&self, text: &str, work: impl Fn() -> Result<u64>) -> Result<()> {
+        // What it had done at the first of the looks at which it was silent.
+        let mut silent: Option<(u64, u32)> = None;
         loop {
-            match self.0.recv_timeout(SILENCE) {
+            match self.0.recv_timeout(LOOK) {
                 Ok(line) if line.contains(text) => return Ok(()),
-                Ok(_) => {}
+                Ok(_) => silent = None,
                 Err(RecvTimeoutError::Disconnected) => bail!("its log ended without {text:?}"),
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!(
-                        "silent for {} s before it wrote {text:?}",
-                        SILENCE.as_secs()
-                    )
+                    let now = work()?;
+                    let (begun, looks) = silent.unwrap_or((now, 0));
+                    let done = now.saturating_sub(begun);
+                    if done > SILENT_WORK || looks > LOOKS {
+                        bail!("silent for {done} instructions before it wrote {text:?}");
+                    }
+                    silent = Some((begun, looks + 1));
                 }
             }
         }
@@ -59,7 +69,7 @@ mod tests {
         let (reader, mut writer) = pipe().unwrap();
         let lines = Lines::of(reader);
         writer.write_all(b"one\nnow ready \xff to go\n").unwrap();
-        lines.wait_for("ready").unwrap();
+        lines.wait_for("ready", || Ok(0)).unwrap();
         drop(lines);
         // More than a pipe holds: it would block for ever if nobody read.
         writer.write_all(&[b'\n'; 1 << 20]).unwrap();
@@ -69,7 +79,8 @@ mod tests {
     fn log_that_ends_too_early_is_an_error_that_says_what_was_missing() {
         let (reader, writer) = pipe().unwrap();
         drop(writer);
-        let error = Lines::of(reader).wait_for("up").unwrap_err().to_string();
+        let error = Lines::of(reader).wait_for("up", || Ok(0));
+        let error = error.unwrap_err().to_string();
         assert!(error.contains("\"up\""), "{error}");
     }
 }

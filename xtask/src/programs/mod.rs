@@ -9,7 +9,7 @@
 //! - `report`: what came of it, for people and for programs.
 //! - `run`: all of them.
 //!
-//! Called by `main`.
+//! Called by `main` and `commands`.
 
 mod container;
 mod image;
@@ -20,4 +20,4 @@ mod report;
 mod run;
 mod trial;
 
-pub(crate) use run::{Options, run};
+pub(crate) use run::{Options, run, tested};

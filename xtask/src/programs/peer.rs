@@ -82,7 +82,8 @@ impl Running {
 
     fn measure(mut self, recipe: &Recipe) -> Result<Peer> {
         let (mut child, lines, begun) = self.child.take().context("was not started")?;
-        lines.wait_for(&recipe.ready)?;
+        // What this host does for it is not counted: the number of looks is the limit.
+        lines.wait_for(&recipe.ready, || Ok(0))?;
         let ready_ms = begun.elapsed().as_millis();
         for ask in &recipe.ask {
             let mut exec = Command::new("runc");
