@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::check::{self, Count, Tally};
 use crate::paths::Workspace;
+use crate::programs;
 
 /// Every test that boots something; `ready` says whether what they need was built.
 pub(super) fn run(workspace: &Workspace, tally: &mut Tally, ready: bool) {
@@ -43,12 +44,17 @@ pub(super) fn run(workspace: &Workspace, tally: &mut Tally, ready: bool) {
         built()?;
         end_to_end(workspace, count)
     });
+    tally.stage("programs", |count| {
+        built()?;
+        count.passed += programs::tested(workspace)?;
+        Ok(())
+    });
 }
 
 /// The tests of the crate `tests`, whose folder `guest` is the guest that many share.
 fn end_to_end(workspace: &Workspace, count: &mut Count) -> Result<()> {
     const SHARED: &str = "guest";
-    let others: Vec<OsString> = programs(workspace)?
+    let others: Vec<OsString> = test_programs(workspace)?
         .into_iter()
         .filter(|name| name != SHARED)
         .flat_map(|name| [OsString::from("--test"), name])
@@ -79,7 +85,7 @@ fn end_to_end(workspace: &Workspace, count: &mut Count) -> Result<()> {
 }
 
 /// Names of the test programs.
-fn programs(workspace: &Workspace) -> Result<Vec<OsString>> {
+fn test_programs(workspace: &Workspace) -> Result<Vec<OsString>> {
     let dir = workspace.root.join("tests/tests");
     let list = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut names = Vec::new();
