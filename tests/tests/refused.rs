@@ -14,7 +14,7 @@ use husk_tests::{
     artefacts,
     cli::{Bench, text},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A run that must end with 125 and one line that holds every one of `words`, and leaves nothing.
 fn assert_refused(bench: &Bench, output: &Output, words: &[&str]) {
@@ -302,4 +302,83 @@ fn gc_removes_what_killed_processes_left() {
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(output.stdout, b"pod\n", "{}", text(&output));
     assert_eq!(bench.leftovers().unwrap(), Vec::<String>::new());
+}
+
+/// R15, R106: what a bundle asks for and cannot have, named with its value before anything is converted.
+#[test]
+fn r15_bundle_with_a_bad_field_names_field_and_value() {
+    let bench = Bench::new().unwrap();
+    let dir = bench.path().join("bundle");
+    fs::create_dir_all(dir.join("rootfs")).unwrap();
+    let good = json!({
+        "ociVersion": "1.0.2",
+        "root": {"path": "rootfs"},
+        "process": {"user": {"uid": 0, "gid": 0}, "args": ["true"], "cwd": "/"},
+        "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "network"}]},
+    });
+    let hook = json!([{"path": "/usr/bin/gpu-hook"}]);
+    let cases = [
+        ("/ociVersion", json!("3.1"), ["ociVersion", "\"3.1\""]),
+        ("/root/path", json!("../../etc"), ["root.path", "../../etc"]),
+        ("/process/user/uid", json!(-1), ["process.user.uid", "-1"]),
+        ("/process/args", json!([]), ["process.args", "empty"]),
+        ("/process/args/0", json!(5), ["process.args[0]", "`5`"]),
+        ("/process/cwd", json!("tmp"), ["process.cwd", "\"tmp\""]),
+        (
+            "/process/rlimits",
+            json!([{"type": "RLIMIT_ALL", "soft": 1, "hard": 1}]),
+            ["process.rlimits[0].type", "RLIMIT_ALL"],
+        ),
+        (
+            "/process/capabilities",
+            json!({"bounding": ["CAP_FLY"]}),
+            ["process.capabilities.bounding", "CAP_FLY"],
+        ),
+        (
+            "/linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_SHRUG"}),
+            ["linux.seccomp.defaultAction", "SCMP_ACT_SHRUG"],
+        ),
+        (
+            "/linux/namespaces/0",
+            json!({"type": "pid", "path": "/proc/1/ns/pid"}),
+            ["linux.namespaces[0].path", "/proc/1/ns/pid"],
+        ),
+        (
+            "/linux/namespaces/0/type",
+            json!("space"),
+            ["linux.namespaces[0].type", "space"],
+        ),
+        (
+            "/mounts",
+            json!([{"destination": "/x", "type": "bind", "source": "/no/such"}]),
+            ["mounts[0]", "/no/such"],
+        ),
+        (
+            "/hooks",
+            json!({"createRuntime": hook}),
+            ["hooks.createRuntime", "the host"],
+        ),
+        (
+            "/hooks",
+            json!({"startContainer": hook}),
+            ["hooks.startContainer", "the host"],
+        ),
+        (
+            "/windows",
+            json!({"layerFolders": []}),
+            ["windows", "other platforms"],
+        ),
+    ];
+    for (pointer, value, words) in cases {
+        let mut config = good.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        match config.pointer_mut(parent).unwrap() {
+            Value::Array(items) => items[name.parse::<usize>().unwrap()] = value,
+            parent => parent[name] = value,
+        }
+        fs::write(dir.join("config.json"), config.to_string()).unwrap();
+        let output = bench.run(&["run", dir.to_str().unwrap()]).unwrap();
+        assert_refused(&bench, &output, &["config.json", words[0], words[1]]);
+    }
 }

@@ -3,7 +3,7 @@
 use husk_protocol::agent::{
     FailureKind, PushedFile, RootFs, ShutdownRequest, SignalRequest, StateRequest,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use ttrpc::Code;
 
 use crate::harness::{Guest, class, context, create, refusal, set_spec};
@@ -181,4 +181,75 @@ async fn paths_devices_and_home_are_as_runc_leaves_them() {
         guest.read("c", "").await,
         "/\nro,relatime\n755 directory\n666 character special file\nkept\n"
     );
+}
+
+/// R106 and what bad input gets: a name and a value, no process, no trace.
+#[tokio::test]
+async fn r106_what_cannot_be_is_named_and_leaves_nothing() {
+    let guest = Guest::boot().await;
+    type Change = fn(&mut Value);
+    let cases: [(Change, Code, &str); 8] = [
+        (
+            |spec| spec["process"]["cwd"] = json!("/etc/passwd"),
+            Code::INTERNAL,
+            "make working directory /etc/passwd: Not a directory",
+        ),
+        (
+            |spec| spec["linux"]["sysctl"] = json!({"vm.swappiness": "10"}),
+            Code::UNIMPLEMENTED,
+            "linux.sysctl: \"vm.swappiness\" is not in a separate kernel namespace",
+        ),
+        (
+            |spec| spec["linux"]["sysctl"] = json!({"net.ipv4.no_such": "10"}),
+            Code::INTERNAL,
+            "set sysctl net.ipv4.no_such: No such file or directory",
+        ),
+        (
+            |spec| spec["linux"]["sysctl"] = json!({"kernel.msgmax": "most"}),
+            Code::INTERNAL,
+            "kernel.msgmax",
+        ),
+        (
+            |spec| spec["mounts"][3]["options"] = json!(["loud"]),
+            Code::INTERNAL,
+            "/sys",
+        ),
+        (
+            |spec| spec["mounts"][0]["type"] = json!("ext4"),
+            Code::UNIMPLEMENTED,
+            "mounts[0] at /proc: type \"ext4\"",
+        ),
+        (
+            |spec| spec["linux"]["resources"] = json!({"cpu": {"cpus": "0-x"}}),
+            Code::INVALID_ARGUMENT,
+            "cpu.cpus",
+        ),
+        (
+            |spec| spec["linux"]["resources"] = json!({"memory": {"limit": -7}}),
+            Code::INVALID_ARGUMENT,
+            "memory.limit",
+        ),
+    ];
+    for (change, code, words) in cases {
+        let mut request = create("c", &[]);
+        set_spec(&mut request, &["true"], change);
+        let status = refusal(guest.calls.create_container(context(), &request).await);
+        assert!(
+            status.message.contains(words),
+            "{words}: {}",
+            status.message
+        );
+        assert_eq!(status.message.lines().count(), 1, "{}", status.message);
+        assert_eq!(class(&status).0, code, "{}", status.message);
+    }
+    for user in ["ghost", "0:ghosts", "4294967296"] {
+        let mut request = create("c", &["true"]);
+        request.user = user.into();
+        let status = refusal(guest.calls.create_container(context(), &request).await);
+        let name = user.rsplit(':').next().unwrap();
+        assert!(status.message.contains(name), "{}", status.message);
+        assert_eq!(class(&status).0, Code::INVALID_ARGUMENT);
+    }
+    assert_eq!(guest.children(), Vec::<String>::new());
+    assert_eq!(guest.script("c", "echo next").await, "next\n");
 }
