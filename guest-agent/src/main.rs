@@ -2,6 +2,7 @@
 //!
 //! - `guest`: the machine (doorbells, mounts, disks, clock, its end)
 //! - `container`: containers and their states; `process`: their processes; `helper`: libcontainer in a process of its own
+//! - `pod`: what containers share; `init`: a program for process 1 where it is nobody else
 //! - `network`: interfaces, found and set up
 //! - `seccomp`: from a profile to a filter program, and into the kernel
 //! - `resources`: what a container may use
@@ -24,7 +25,9 @@ mod container;
 mod exec;
 mod guest;
 mod helper;
+mod init;
 mod network;
+mod pod;
 mod process;
 mod readiness;
 mod resources;

@@ -5,6 +5,7 @@
 mod fields;
 mod known;
 mod mounts;
+mod namespaces;
 mod path;
 mod sysctls;
 
@@ -19,7 +20,10 @@ use serde::de::DeserializeOwned;
 
 use self::known::Fields;
 use super::{error::ContainerError, users::Identity};
-use crate::seccomp::{Profile, Program, compile};
+use crate::{
+    process::Shared,
+    seccomp::{Profile, Program, compile},
+};
 
 /// The helper makes the network namespace, brings its loopback up, and libcontainer finds itself in it.
 const OWN_NETWORK: &str = "/proc/self/ns/net";
@@ -31,6 +35,8 @@ pub(super) struct Place<'a> {
     pub(super) cgroup: &'a Path,
     /// There is nowhere to keep writes.
     pub(super) read_only: bool,
+    /// What is the pod's and not the container's own.
+    pub(super) shared: Shared,
 }
 
 /// A specification that fits, and what was taken out of it.
@@ -75,6 +81,7 @@ fn in_one_line(error: ContainerError) -> ContainerError {
 fn fit(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerError> {
     let mut warnings = Vec::new();
     let mut spec: Spec = read("specification", json, &known::SPEC, &mut warnings)?;
+    namespaces::ask(&mut spec, place.shared)?;
     fields::check_top(&spec, &mut warnings)?;
     refuse_hooks(&spec)?;
     spec.set_hooks(None);
@@ -180,7 +187,8 @@ fn adapt_linux(
     };
     fields::check_linux(linux)?;
     let net_sysctls = sysctls::take_net(linux)?;
-    let namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
+    let mut namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
+    namespaces::join(&mut namespaces, place.shared)?;
     linux.set_namespaces(Some(namespaces));
     linux.set_cgroups_path(Some(place.cgroup.to_owned()));
     if linux.mount_label().is_some() {

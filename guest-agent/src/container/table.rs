@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use super::{cgroup::Cgroup, error::ContainerError, rootfs::Disks, rootfs::RootFs};
 use crate::{
     exec::Inherited,
+    pod::PodNamespaces,
     process::{Devpts, Exit, ExitWatch, Pipes, Reaper, Starting, give_terminal},
     resources::CgroupTree,
     stream::{Input, Output, Terminal},
@@ -267,6 +268,7 @@ pub(crate) struct Agent {
     pub(super) reaper: Arc<Reaper>,
     pub(super) disks: tokio::sync::Mutex<Disks>,
     pub(super) cgroups: Mutex<CgroupTree>,
+    pub(super) pod: tokio::sync::Mutex<PodNamespaces>,
     table: Mutex<Table>,
     /// Why no container can be created, if so.
     unprepared: Option<String>,
@@ -285,6 +287,7 @@ impl Agent {
             reaper,
             disks: tokio::sync::Mutex::default(),
             cgroups: Mutex::default(),
+            pod: tokio::sync::Mutex::default(),
             table: Mutex::default(),
             unprepared,
         }

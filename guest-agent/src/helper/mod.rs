@@ -10,6 +10,7 @@ mod fds;
 mod network;
 mod privileges;
 mod run;
+mod shared;
 mod trace;
 
 pub(crate) use privileges::{take, with_effective};

@@ -12,6 +12,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use super::{
     executor::{CommandExecutor, Confinement},
     fds, network,
+    shared::Inherited,
     trace::ErrorNotes,
 };
 use crate::{
@@ -25,12 +26,17 @@ pub(crate) fn run(job: &HelperJob) -> i32 {
         return 1;
     };
     let report = Arc::new(report);
+    let inherited = Inherited::of(job.shared);
     let notes = ErrorNotes {
         report: Arc::clone(&report),
     };
     // Fails only if there were a subscriber already.
     let _ = tracing::subscriber::set_global_default(notes);
-    let record = match make(job, &report) {
+    let made = match &inherited {
+        Ok(inherited) => make(job, inherited, &report),
+        Err(error) => Err(format!("take over the pod's namespaces: {error}").into()),
+    };
+    let record = match made {
         Ok(pid) => Record::Created(pid),
         Err(error) => Record::Failed(FailureClass::Other, chain(error.as_ref())),
     };
@@ -40,7 +46,11 @@ pub(crate) fn run(job: &HelperJob) -> i32 {
     }
 }
 
-fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
+fn make(
+    job: &HelperJob,
+    inherited: &Inherited,
+    report: &Arc<OwnedFd>,
+) -> Result<u32, Box<dyn Error>> {
     // A container must not be able to look into the process that enters it.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let builder = ContainerBuilder::new(job.name.clone(), SyscallType::default())
@@ -49,7 +59,8 @@ fn make(job: &HelperJob, report: &Arc<OwnedFd>) -> Result<u32, Box<dyn Error>> {
         .with_console_socket(job.console.as_ref());
     let pid = match job.action {
         Action::Create => {
-            network::make(&job.net_sysctls)?;
+            inherited.join(&job.names)?;
+            network::enter(inherited.net.as_ref(), &job.net_sysctls)?;
             let container = builder.as_init(&job.bundle).with_systemd(false).build()?;
             container.pid().ok_or("container has no process")?
         }

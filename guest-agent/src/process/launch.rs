@@ -2,7 +2,7 @@
 
 use std::{
     env, io,
-    os::fd::{AsRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     process::{Command, Stdio},
     sync::Arc,
 };
@@ -72,16 +72,18 @@ impl Starting {
     }
 }
 
-/// Runs one job to the point where the process exists.
+/// Runs one job to the point where the process exists. The helper inherits what the job names by number.
 pub(crate) async fn launch(
     reaper: &Arc<Reaper>,
     mut job: HelperJob,
     ends: ChildEnds,
+    named: &[BorrowedFd<'_>],
 ) -> Result<Launched, LaunchError> {
     let (report_read, report_write) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     job.report_fd = report_write.as_raw_fd();
     let launching = reaper.launch();
-    spawn_helper(&job, &report_write, ends)?;
+    let inherited = [named, &[report_write.as_fd()]].concat();
+    spawn_helper(&job, &inherited, ends)?;
     drop(report_write);
     let mut report = Report::new(report_read)?;
     match report.outcome().await? {
@@ -98,9 +100,10 @@ pub(crate) async fn launch(
     }
 }
 
-/// The agent has one thread, so nothing else can be executed while the report's descriptor is inheritable.
-fn spawn_helper(job: &HelperJob, report: &OwnedFd, ends: ChildEnds) -> io::Result<()> {
-    fcntl_setfd(report, FdFlags::empty())?;
+/// The agent executes from one thread only, so nothing else can inherit a descriptor that is inheritable meanwhile.
+fn spawn_helper(job: &HelperJob, inherited: &[BorrowedFd<'_>], ends: ChildEnds) -> io::Result<()> {
+    let set = |flags| inherited.iter().try_for_each(|fd| fcntl_setfd(fd, flags));
+    set(FdFlags::empty())?;
     let spawned = Command::new(SELF)
         .env_clear()
         .env(HELPER_ENV, serde_json::to_string(job)?)
@@ -109,7 +112,7 @@ fn spawn_helper(job: &HelperJob, report: &OwnedFd, ends: ChildEnds) -> io::Resul
         .stderr(Stdio::from(ends.stderr))
         .current_dir("/")
         .spawn();
-    fcntl_setfd(report, FdFlags::CLOEXEC)?;
+    set(FdFlags::CLOEXEC)?;
     // The reaper waits for it, as for every child.
     spawned.map(drop)
 }

@@ -16,7 +16,7 @@ pub(crate) use command::{Failure, environment, search_path};
 pub(crate) use launch::{LaunchError, Starting, job_from_environment, launch};
 pub(crate) use privileges::Privileges;
 pub(crate) use reaper::{Exit, ExitWatch, Reaper};
-pub(crate) use report::{Action, FailureClass, HelperJob, Record, write_record};
+pub(crate) use report::{Action, FailureClass, HelperJob, Names, Record, Shared, write_record};
 pub(crate) use signal::parse_signal;
 pub(crate) use stdio::{ChildEnds, Pipes, make_pipes};
 pub(crate) use terminal::{Console, Devpts, give_terminal};

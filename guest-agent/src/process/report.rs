@@ -27,6 +27,24 @@ pub(crate) enum Action {
     Create,
 }
 
+/// Numbers of descriptors that the helper inherits: namespaces of the pod that the container shares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shared {
+    pub(crate) net: Option<i32>,
+    pub(crate) ipc: Option<i32>,
+    pub(crate) uts: Option<i32>,
+    pub(crate) pid: Option<i32>,
+}
+
+/// What a shared uts namespace is to be called; libcontainer names only one that it makes.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Names {
+    pub(crate) host: Option<String>,
+    pub(crate) domain: Option<String>,
+}
+
 /// One job of a helper.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +58,9 @@ pub(crate) struct HelperJob {
     pub(crate) state: PathBuf,
     /// Socket that takes the terminal of the process, if it has one.
     pub(crate) console: Option<PathBuf>,
-    /// Kernel parameters of the network namespace that is made for [`Action::Create`].
+    pub(crate) shared: Shared,
+    pub(crate) names: Names,
+    /// Kernel parameters of the network namespace that is made or joined for [`Action::Create`].
     pub(crate) net_sysctls: Vec<(String, String)>,
     /// What its specification says; libcontainer is told nothing of it.
     pub(crate) privileges: Privileges,

@@ -10,6 +10,7 @@ mod container;
 mod exec;
 mod harness;
 mod pause;
+mod pods;
 mod privileges;
 mod streams;
 mod terminal;

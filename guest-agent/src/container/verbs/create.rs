@@ -12,7 +12,7 @@ mod bundle;
 
 use bundle::{Bundle, write_bundle};
 pub(in crate::container) use bundle::{apply_user, state_directory};
-use husk_protocol::agent::{CreateContainerRequest, SharedNamespaces, Stdio};
+use husk_protocol::agent::{CreateContainerRequest, Stdio};
 use oci_spec::runtime::{LinuxResources, Spec};
 use tokio::sync::watch;
 
@@ -24,7 +24,8 @@ use crate::{
         table::{Agent, Container, Joined, Phase, Process, Streams},
     },
     exec::Inherited,
-    process::{Action, Console, Devpts, HelperJob, Starting, launch, make_pipes},
+    pod::Sharing,
+    process::{Action, Console, Devpts, HelperJob, Names, Starting, launch, make_pipes},
     resources::{Limits, settle},
     seccomp::Program,
 };
@@ -48,7 +49,6 @@ impl Agent {
         self.check_prepared()?;
         let id = &request.container_id;
         check_id(id)?;
-        check_shared(request.shared.as_ref())?;
         let (name, cgroup) = self.reserve(id)?;
         let made = self.build(request, &name, &cgroup).await;
         if made.is_err() {
@@ -89,9 +89,14 @@ impl Agent {
     ) -> Result<Made, ContainerError> {
         let wanted = request.rootfs.clone().unwrap_or_default();
         let root = self.disks.lock().await.assemble(name, &wanted).await?;
-        let written = write_bundle(request, &root, cgroup);
-        let bundle = root.directory().to_owned();
+        let sharing = self.share(request.shared.as_ref()).await;
+        let written = sharing.and_then(|sharing| {
+            let shared = sharing.numbers();
+            Ok((write_bundle(request, &root, cgroup, shared)?, sharing))
+        });
+        let directory = root.directory().to_owned();
         self.table().container_mut(&request.container_id)?.root = Some(root);
+        let (bundle, sharing) = written?;
         let Bundle {
             spec,
             privileges,
@@ -99,22 +104,27 @@ impl Agent {
             resources,
             net_sysctls,
             mut warnings,
-        } = written?;
+        } = bundle;
         let limits = self.make_cgroup(cgroup, resources.as_ref())?;
         warnings.extend_from_slice(&limits.warnings);
         let job = HelperJob {
             action: Action::Create,
             name: name.to_owned(),
-            bundle,
+            bundle: directory,
             state: state_directory(),
             console: None,
             privileges,
             filter: filter.as_ref().map(Program::to_words),
+            shared: sharing.numbers(),
+            names: Names {
+                host: spec.hostname().clone(),
+                domain: spec.domainname().clone(),
+            },
             net_sysctls,
             report_fd: -1,
         };
         let stdio = request.stdio.clone().unwrap_or_default();
-        let (process, starting) = self.make_init(job, &spec, &stdio, cgroup).await?;
+        let (process, starting) = self.make_init(job, &spec, &stdio, cgroup, &sharing).await?;
         settle(&cgroup.directory(), &limits)?;
         let pid = process.pid;
         let devpts = Devpts::of(pid).map_err(ContainerError::io("open /dev/pts of container"))?;
@@ -126,11 +136,15 @@ impl Agent {
             spec,
             devpts,
         }));
-        container.processes.insert(String::new(), Arc::new(process));
+        let process = Arc::new(process);
+        if sharing.has_processes() {
+            kill_rest(Arc::clone(&process), cgroup.clone());
+        }
+        container.processes.insert(String::new(), process);
         Ok(Made { pid, warnings })
     }
 
-    fn make_cgroup(
+    pub(super) fn make_cgroup(
         &self,
         cgroup: &Cgroup,
         resources: Option<&LinuxResources>,
@@ -146,6 +160,7 @@ impl Agent {
         spec: &Spec,
         stdio: &Stdio,
         cgroup: &Cgroup,
+        sharing: &Sharing,
     ) -> Result<(Process, Starting), ContainerError> {
         let process = spec.process().as_ref();
         let size = process.map(|process| terminal_of(process, stdio));
@@ -167,7 +182,7 @@ impl Agent {
             Some(owner) => Streams::pipes(pipes, owner)?,
             None => return Err(unmapped(uid)),
         };
-        let launched = launch(&self.reaper, job, ends).await?;
+        let launched = launch(&self.reaper, job, ends, &sharing.descriptors()).await?;
         let streams = match (console, size, owner) {
             (Some(console), Some(size), Some(owner)) => {
                 let what = || ContainerError::io::<io::Error>("take over the terminal");
@@ -208,6 +223,15 @@ impl Agent {
     }
 }
 
+/// The kernel ends a process namespace with its process 1; in a shared one that is not the container's init.
+fn kill_rest(init: Arc<Process>, cgroup: Cgroup) {
+    tokio::spawn(async move {
+        init.ended().await;
+        // Fails only if the container is being removed, which kills as well.
+        let _ = cgroup.kill();
+    });
+}
+
 /// A socket for the terminal that libcontainer makes.
 fn listen(job: &mut HelperJob) -> Result<Console, ContainerError> {
     let console =
@@ -231,23 +255,3 @@ fn notify(name: &str) -> io::Result<()> {
     let socket = state_directory().join(name).join("notify.sock");
     UnixStream::connect(socket).map(drop)
 }
-
-/// Nothing makes a pod's common namespaces yet.
-fn check_shared(wanted: Option<&SharedNamespaces>) -> Result<(), ContainerError> {
-    let Some(wanted) = wanted else {
-        return Ok(());
-    };
-    let asked = [
-        ("net", wanted.net),
-        ("ipc", wanted.ipc),
-        ("uts", wanted.uts),
-        ("pid", wanted.pid),
-    ];
-    match asked.iter().find(|(_, is_shared)| *is_shared) {
-        Some((name, _)) => Err(ContainerError::Unsupported(format!("shared.{name}"))),
-        None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,6 +4,7 @@ mod control;
 mod create;
 mod exec;
 mod run;
+mod share;
 mod streams;
 
 pub(crate) use run::{Listed, Progress};

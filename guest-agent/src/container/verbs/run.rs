@@ -253,6 +253,7 @@ impl Agent {
         for id in ids {
             self.remove_container(&id).await?;
         }
+        self.pod.lock().await.end().await;
         self.disks.lock().await.close()
     }
 }

@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn bytes_that_are_no_specification_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let place = super::Place { rootfs: super::Path::new("/r"), cgroup: super::Path::new("/c"), read_only: false };
+        let place = super::Place { rootfs: super::Path::new("/r"), cgroup: super::Path::new("/c"), read_only: false, shared: Default::default() };
         prop_assert!(super::adapt(&bytes, place).is_err());
     }
 }

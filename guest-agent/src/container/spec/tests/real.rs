@@ -111,6 +111,7 @@ pub(super) fn adapted_json(spec: &Value) -> Result<Adapted, ContainerError> {
         rootfs: Path::new("/r"),
         cgroup: Path::new("/husk/c1"),
         read_only: false,
+        shared: Default::default(),
     };
     adapt(&serde_json::to_vec(spec).unwrap(), place)
 }

@@ -18,7 +18,7 @@ use crate::{
         users::resolve,
     },
     guest::RUN,
-    process::Privileges,
+    process::{Privileges, Shared},
     seccomp::Program,
 };
 
@@ -37,12 +37,14 @@ pub(super) fn write_bundle(
     request: &CreateContainerRequest,
     root: &RootFs,
     cgroup: &Cgroup,
+    shared: Shared,
 ) -> Result<Bundle, ContainerError> {
     let rootfs = root.merged();
     let place = Place {
         rootfs: &rootfs,
         cgroup: cgroup.path(),
         read_only: root.read_only,
+        shared,
     };
     let mut adapted = adapt(&request.spec_json, place)?;
     let inside = Inside::open(&rootfs).map_err(ContainerError::io("open root of the container"))?;
