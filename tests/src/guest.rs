@@ -45,6 +45,14 @@ impl Outcome {
     }
 }
 
+/// The three of a process without a terminal.
+const ALL_STREAMS: Streams = Streams {
+    stdin: true,
+    stdout: true,
+    stderr: true,
+    terminal: None,
+};
+
 /// A running guest.
 #[derive(Debug)]
 pub struct Guest {
@@ -161,13 +169,8 @@ impl Guest {
     /// The agent refuses.
     pub async fn create(&self, id: &str, spec: &Spec) -> Result<ProcessId, PodError> {
         let spec_json = serde_json::to_vec(spec).unwrap_or_default();
-        let streams = Streams {
-            stdin: true,
-            stdout: true,
-            stderr: true,
-            terminal: None,
-        };
-        self.create_json(id, spec_json, streams).await
+        self.make(id, spec_json, ALL_STREAMS, Shared::default())
+            .await
     }
 
     /// The same with a specification as it stands, and these streams.
@@ -180,6 +183,30 @@ impl Guest {
         spec_json: Vec<u8>,
         streams: Streams,
     ) -> Result<ProcessId, PodError> {
+        self.make(id, spec_json, streams, Shared::default()).await
+    }
+
+    /// As [`Self::create`], with namespaces that it shares.
+    ///
+    /// # Errors
+    /// The agent refuses.
+    pub async fn create_sharing(
+        &self,
+        id: &str,
+        spec: &Spec,
+        shared: Shared,
+    ) -> Result<ProcessId, PodError> {
+        let spec_json = serde_json::to_vec(spec).unwrap_or_default();
+        self.make(id, spec_json, ALL_STREAMS, shared).await
+    }
+
+    async fn make(
+        &self,
+        id: &str,
+        spec_json: Vec<u8>,
+        streams: Streams,
+        shared: Shared,
+    ) -> Result<ProcessId, PodError> {
         let container = NewContainer {
             id: id.to_owned(),
             spec_json,
@@ -187,7 +214,8 @@ impl Guest {
             scratch_serial: Some(SCRATCH_SERIAL.to_owned()),
             streams,
             user: String::new(),
-            shared: Shared::default(),
+            shared,
+            init: false,
         };
         self.pod.create(container).await?;
         Ok(ProcessId::init(id))

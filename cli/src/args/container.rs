@@ -59,6 +59,9 @@ pub(crate) struct ContainerArgs {
     /// Limit the number of processes and threads; -1 is no limit
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub(crate) pids_limit: Option<PidsLimit>,
+    /// Let a small init be process 1, which passes signals on and reaps orphans
+    #[arg(long)]
+    pub(crate) init: bool,
     /// Set a label
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,

@@ -101,6 +101,7 @@ pub(super) async fn prepare(
         streams: streams(args),
         user: String::new(),
         shared: Shared::default(),
+        init: args.container.init,
     };
     Ok(Step::Done(Prepared {
         pod,

@@ -3,12 +3,18 @@
 use std::{
     ffi::{CString, NulError, c_char},
     io,
-    os::unix::ffi::OsStrExt,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::Path,
     ptr,
 };
 
-use crate::seccomp::{Program, load};
+use crate::{
+    init::NAME,
+    seccomp::{Program, load},
+};
 
 /// A command as the kernel takes it.
 #[derive(Debug)]
@@ -16,6 +22,8 @@ pub(super) struct Image {
     path: CString,
     args: Vec<CString>,
     environment: Vec<CString>,
+    /// What is executed instead, and gets the path as an argument.
+    init: Option<OwnedFd>,
 }
 
 /// What did not work.
@@ -51,7 +59,16 @@ impl Image {
                 .iter()
                 .map(|(name, value)| CString::new(format!("{name}={value}")))
                 .collect::<Result<_, _>>()?,
+            init: None,
         })
+    }
+
+    /// The same as the child of the small init.
+    pub(super) fn under(mut self, init: OwnedFd) -> Self {
+        let first = [NAME.to_owned(), self.path.clone()];
+        self.args.splice(..0, first);
+        self.init = Some(init);
+        self
     }
 
     /// Loads the filter that comes last, if there is one, and becomes the command; returns only when that failed.
@@ -61,9 +78,23 @@ impl Image {
         if let Some(Err(error)) = filter.map(load) {
             return Stumble::Filter(error);
         }
-        // SAFETY: the path ends with a null byte; both arrays hold addresses of such strings and end with a null
-        // address (`pointers`), and everything that they point to is borrowed from `self` until the call returns.
-        unsafe { libc::execve(self.path.as_ptr(), args.as_ptr(), environment.as_ptr()) };
+        match &self.init {
+            // SAFETY: the path ends with a null byte; both arrays hold addresses of such strings and end with a null
+            // address (`pointers`), and everything that they point to is borrowed from `self` until the call returns.
+            None => unsafe {
+                libc::execve(self.path.as_ptr(), args.as_ptr(), environment.as_ptr())
+            },
+            // SAFETY: as above, with a path that is empty.
+            Some(init) => unsafe {
+                libc::execveat(
+                    init.as_raw_fd(),
+                    c"".as_ptr(),
+                    args.as_ptr().cast(),
+                    environment.as_ptr().cast(),
+                    libc::AT_EMPTY_PATH,
+                )
+            },
+        };
         Stumble::Execute(io::Error::last_os_error())
     }
 }

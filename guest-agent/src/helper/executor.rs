@@ -22,6 +22,7 @@ use super::{
     privileges::{take, with_effective},
 };
 use crate::{
+    init::program,
     process::{Failure, FailureClass, Privileges, Record, environment, search_path, write_record},
     seccomp::{Program, load},
 };
@@ -42,6 +43,8 @@ pub(super) struct CommandExecutor {
 pub(super) struct Confinement {
     pub(super) privileges: Privileges,
     pub(super) filter: Option<Arc<Program>>,
+    /// The small init comes first, and the command is its child.
+    pub(super) init: bool,
 }
 
 impl CommandExecutor {
@@ -78,9 +81,18 @@ impl CommandExecutor {
         let home = home.unwrap_or_else(|| "/".to_owned());
         let home = ("HOME".to_owned(), home);
         let environment: Vec<_> = [home].into_iter().chain(command.environment).collect();
-        let image = Image::new(&command.path, &command.args, &environment)
+        let mut image = Image::new(&command.path, &command.args, &environment)
             .map_err(|error| Failure::other(name, &error.into()))?;
-        let Confinement { privileges, filter } = &self.confinement;
+        let Confinement {
+            privileges,
+            filter,
+            init,
+        } = &self.confinement;
+        if *init {
+            // Now: the filter may forbid what it takes.
+            let program = program().map_err(|error| Failure::other("make init", &error))?;
+            image = image.under(program);
+        }
         let process = spec.process().as_ref();
         let last = process.and_then(Process::no_new_privileges) == Some(true);
         let unfiltered = |error: io::Error| Failure::other("load linux.seccomp", &error);

@@ -78,6 +78,7 @@ fn confinement(job: &HelperJob) -> Result<Confinement, Box<dyn Error>> {
     Ok(Confinement {
         privileges: job.privileges,
         filter: filter.map(Arc::new),
+        init: job.init,
     })
 }
 

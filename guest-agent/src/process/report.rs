@@ -67,6 +67,8 @@ pub(crate) struct HelperJob {
     /// The program of its system call filter, as words: at most 86 KB of JSON, of the 128 KiB that one string of an
     /// environment may have.
     pub(crate) filter: Option<Vec<u64>>,
+    /// Whether the small init is the first process, and the command its child.
+    pub(crate) init: bool,
     /// Descriptor of the report pipe.
     pub(crate) report_fd: i32,
 }

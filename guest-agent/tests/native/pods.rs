@@ -256,6 +256,49 @@ async fn end_of_the_pods_init_is_the_end_of_its_processes_and_told() {
 }
 
 #[tokio::test]
+async fn small_init_passes_on_signals_and_the_end_and_reaps_orphans() {
+    let guest = Guest::boot().await;
+    let script = "trap 'exit 42' TERM; cat /proc/1/comm; echo $$ $PPID; (sleep 0.1 &); \
+                  while busybox pidof sleep >/dev/null; do :; done; \
+                  busybox grep -c zombie /proc/*/status | busybox grep -c :1; \
+                  echo up; while :; do read -r line; done";
+    for no_new_privs in [false, true] {
+        let mut request = sharing("a", script, SharedNamespaces::default(), |spec| {
+            spec["process"]["noNewPrivileges"] = json!(no_new_privs);
+            spec["linux"]["seccomp"] = json!({
+                "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+                "syscalls": [{"names": ["memfd_create", "ptrace"], "action": "SCMP_ACT_ERRNO"}],
+            });
+        });
+        request.init = true;
+        guest.run(&request).await;
+        let mut output = guest.stream("a", "", StreamKind::STREAM_KIND_STDOUT).await;
+        let mut lines = [0; 19];
+        output.read_exact(&mut lines).await.unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&lines),
+            "husk-init\n2 1\n0\nup\n".to_owned()
+        );
+        let terminate = SignalRequest {
+            container_id: "a".into(),
+            signal: 15,
+            ..SignalRequest::default()
+        };
+        guest.calls.signal(context(), &terminate).await.unwrap();
+        let mut input = guest.stream("a", "", StreamKind::STREAM_KIND_STDIN).await;
+        input.write_all(b"wake up\n").await.unwrap();
+        assert_eq!(guest.wait("a", "").await.exit_code, 42);
+        guest.delete("a").await;
+    }
+    // What cannot run is told as without it, before anything runs.
+    let mut missing = create("a", &["nope"]);
+    missing.init = true;
+    let refused = refusal(guest.calls.create_container(context(), &missing).await);
+    let text = "exec: \"nope\": executable file not found in $PATH";
+    assert_eq!(refused.message, text);
+}
+
+#[tokio::test]
 async fn paths_and_user_namespaces_are_refused_by_name() {
     let guest = Guest::boot().await;
     let refused = async |change: fn(&mut Value)| {

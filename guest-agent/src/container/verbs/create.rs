@@ -121,6 +121,7 @@ impl Agent {
                 domain: spec.domainname().clone(),
             },
             net_sysctls,
+            init: request.init,
             report_fd: -1,
         };
         let stdio = request.stdio.clone().unwrap_or_default();

@@ -107,6 +107,7 @@ impl AgentClient {
             stdio: Some(stdio(container.streams)).into(),
             user: container.user,
             shared: shared(container.shared).into(),
+            init: container.init,
             ..CreateContainerRequest::default()
         };
         let answer = call!(self, "CreateContainer", create_container, request)?;

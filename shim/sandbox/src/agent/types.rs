@@ -77,6 +77,8 @@ pub struct NewContainer {
     pub user: String,
     /// Namespaces that are not its own.
     pub shared: Shared,
+    /// A small init of the agent's is its first process, and the command that one's child.
+    pub init: bool,
 }
 
 /// Another process in a running container.

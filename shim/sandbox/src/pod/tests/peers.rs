@@ -57,6 +57,7 @@ pub(crate) fn container(id: &str) -> NewContainer {
         streams: Streams::default(),
         user: String::new(),
         shared: Shared::default(),
+        init: false,
     }
 }
 
