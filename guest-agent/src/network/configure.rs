@@ -1,9 +1,9 @@
 //! An interface found, moved and set up. It blocks: the caller gives it a thread of its own.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -66,14 +66,12 @@ impl NetworkError {
     }
 }
 
-/// Give `interface` to the network namespace of process `pid` and set it up there. Repeating it is no error.
-pub(crate) fn configure(interface: &Interface, pid: u32) -> Result<(), NetworkError> {
-    let path = format!("/proc/{pid}/ns/net");
-    let namespace = File::open(&path).map_err(NetworkError::at(format!("open {path}")))?;
-    if inside(&namespace, || Netlink::find(interface.mac, Patience::None))?.is_none() {
-        adopt(interface, &namespace)?;
+/// Give `interface` to a network namespace and set it up there. Repeating it is no error.
+pub(crate) fn configure(interface: &Interface, namespace: &OwnedFd) -> Result<(), NetworkError> {
+    if inside(namespace, || Netlink::find(interface.mac, Patience::None))?.is_none() {
+        adopt(interface, namespace)?;
     }
-    inside(&namespace, || set_up(interface))
+    inside(namespace, || set_up(interface))
 }
 
 /// Bring the loopback of this thread's network namespace up.
@@ -83,7 +81,7 @@ pub(crate) fn loopback_up() -> io::Result<()> {
 
 /// Run `work` in a thread that is in the namespace: the agent itself stays where it is.
 fn inside<T: Send>(
-    namespace: &File,
+    namespace: &OwnedFd,
     work: impl FnOnce() -> io::Result<T> + Send,
 ) -> Result<T, NetworkError> {
     let entered = || {
@@ -96,7 +94,7 @@ fn inside<T: Send>(
 }
 
 /// Wait for the interface and move it under its new name.
-fn adopt(interface: &Interface, namespace: &File) -> Result<(), NetworkError> {
+fn adopt(interface: &Interface, namespace: &OwnedFd) -> Result<(), NetworkError> {
     let failed = |what| NetworkError::at(format!("{what} interface {}", interface.name));
     let found = appear(interface.mac).map_err(failed("find"))?;
     let index = found.ok_or_else(|| {

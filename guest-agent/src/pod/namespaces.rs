@@ -61,6 +61,11 @@ impl Sharing {
         self.pid.is_some()
     }
 
+    /// The network namespace.
+    pub(crate) fn network(self) -> Option<Arc<OwnedFd>> {
+        self.net
+    }
+
     /// What a helper inherits.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let all = [&self.net, &self.ipc, &self.uts, &self.pid];

@@ -1,7 +1,10 @@
 //! Containers of one pod: what they share, what they do not, and what the end of one means for the others.
 
+use std::process::Command;
+
 use husk_protocol::agent::{
-    CreateContainerRequest, ListProcessesRequest, SharedNamespaces, SignalRequest, StreamKind,
+    ConfigureInterfaceRequest, CreateContainerRequest, InterfaceAddress, ListProcessesRequest,
+    SharedNamespaces, SignalRequest, StreamKind,
 };
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -253,6 +256,56 @@ async fn end_of_the_pods_init_is_the_end_of_its_processes_and_told() {
     let mut input = guest.stream("b", "", StreamKind::STREAM_KIND_STDIN).await;
     input.shutdown().await.unwrap();
     assert_eq!(guest.wait("b", "").await.exit_code, 0);
+}
+
+#[tokio::test]
+async fn interface_of_the_pod_is_there_for_all_that_share_and_only_for_them() {
+    let guest = Guest::boot().await;
+    let agent = format!("/proc/{0}/task/{0}/children", guest.agent.id());
+    let agent = std::fs::read_to_string(agent).unwrap();
+    let made = Command::new("nsenter")
+        .args(["-t", agent.trim(), "-n", "sh", "-ec"])
+        .arg("ip tuntap add tap0 mode tap; ip link set tap0 address 02:00:00:00:00:0a")
+        .status();
+    assert!(made.unwrap().success());
+    let request = ConfigureInterfaceRequest {
+        mac: vec![2, 0, 0, 0, 0, 10],
+        name: "eth0".to_owned(),
+        mtu: 1400,
+        addresses: vec![InterfaceAddress {
+            address: vec![10, 7, 0, 2],
+            prefix: 24,
+            ..InterfaceAddress::default()
+        }],
+        ..ConfigureInterfaceRequest::default()
+    };
+    // Before there is a container, and again.
+    for _ in 0..2 {
+        let set_up = guest.calls.configure_interface(context(), &request);
+        set_up.await.unwrap();
+    }
+    let script = "cat /sys/class/net/eth0/mtu /sys/class/net/eth0/address; \
+                  busybox ip -o addr show dev eth0 | busybox grep -c 'inet 10.7.0.2/24'";
+    for id in ["a", "b"] {
+        let seen = run_in(&guest, &sharing(id, script, all(), |_| {})).await;
+        assert_eq!(seen, "1400\n02:00:00:00:00:0a\n1\n");
+    }
+    let alone = run_in(
+        &guest,
+        &sharing(
+            "c",
+            "ls /sys/class/net",
+            SharedNamespaces::default(),
+            |_| {},
+        ),
+    );
+    assert_eq!(alone.await, "lo\n");
+    let nobody = ConfigureInterfaceRequest {
+        container_id: "nobody".to_owned(),
+        ..request
+    };
+    let refused = refusal(guest.calls.configure_interface(context(), &nobody).await);
+    assert_eq!(refused.message, "container nobody does not exist");
 }
 
 #[tokio::test]

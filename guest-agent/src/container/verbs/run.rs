@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs::{self, File},
     io::{self, ErrorKind},
+    os::fd::OwnedFd,
     sync::Arc,
 };
 
@@ -46,14 +47,26 @@ pub(crate) struct Listed {
 }
 
 impl Agent {
-    /// Gives an interface to the network namespace of a container that has not ended.
+    /// Gives an interface to the network namespace of a container that has not ended, or to the pod's.
     pub(crate) async fn configure_interface(
         &self,
         request: &ConfigureInterfaceRequest,
     ) -> Result<(), ContainerError> {
         let interface = Interface::of(request).map_err(ContainerError::Invalid)?;
+        let namespace = match request.container_id.as_str() {
+            "" => self.pods_network().await?,
+            id => self.network_of(id)?,
+        };
+        // The kernel may take its time: the interface appears after the host's word for it.
+        let done = tokio::task::spawn_blocking(move || configure(&interface, &namespace)).await;
+        let done = done.map_err(io::Error::other);
+        let done = done.map_err(ContainerError::io("set up interface"))?;
+        done.map_err(|error| ContainerError::io(error.what)(error.source))
+    }
+
+    fn network_of(&self, id: &str) -> Result<Arc<OwnedFd>, ContainerError> {
         let key = ProcessKey {
-            container: &request.container_id,
+            container: id,
             exec: "",
         };
         let (process, progress) = self.progress(key)?;
@@ -63,12 +76,9 @@ impl Agent {
                 state: "stopped",
             });
         }
-        let pid = process.pid;
-        // The kernel may take its time: the interface appears after the host's word for it.
-        let done = tokio::task::spawn_blocking(move || configure(&interface, pid)).await;
-        let done = done.map_err(io::Error::other);
-        let done = done.map_err(ContainerError::io("set up interface"))?;
-        done.map_err(|error| ContainerError::io(error.what)(error.source))
+        let path = format!("/proc/{}/ns/net", process.pid);
+        let namespace = File::open(&path).map_err(ContainerError::io(format!("open {path}")))?;
+        Ok(Arc::new(namespace.into()))
     }
 
     /// Sends a signal to one process.

@@ -1,5 +1,7 @@
 //! The pod's namespaces, for containers that share them.
 
+use std::{os::fd::OwnedFd, sync::Arc};
+
 use husk_protocol::agent::SharedNamespaces;
 
 use crate::{
@@ -25,6 +27,16 @@ impl Agent {
             self.make_cgroup(&Cgroup::of(INIT), None)?;
         }
         Ok(pod.share(wanted, &self.reaper, &cgroup).await?)
+    }
+
+    /// The network namespace of all that share theirs, whether there is one already or not.
+    pub(super) async fn pods_network(&self) -> Result<Arc<OwnedFd>, ContainerError> {
+        let wanted = SharedNamespaces {
+            net: true,
+            ..SharedNamespaces::default()
+        };
+        let network = self.share(Some(&wanted)).await?.network();
+        network.ok_or_else(|| ContainerError::NotFound("network of the pod".to_owned()))
     }
 }
 

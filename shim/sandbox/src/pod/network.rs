@@ -53,6 +53,16 @@ impl Pod {
         Ok(self.meter.control.detach_nic(slot).await?)
     }
 
+    /// Gives the interface of an attached network to all containers of the pod that share theirs, those to come included,
+    /// and sets it up there.
+    ///
+    /// # Errors
+    /// There is no such interface, a value is refused, or the machine ended.
+    pub async fn configure_shared_interface(&self, interface: Interface) -> Result<(), PodError> {
+        self.query(|reply| Query::ConfigureShared(interface, reply))
+            .await
+    }
+
     /// Gives the interface of an attached network to a container that has not ended, and sets it up there.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::{
     table::{self, PodMessage, ProcessMessage, Verdict},
 };
 use crate::{
-    agent::{GuestInfo, ProcessId},
+    agent::{GuestInfo, Interface, ProcessId},
     pod::error::{MachineEnd, PodError},
 };
 
@@ -176,6 +176,7 @@ impl Owner {
                     });
                 }
             }
+            Query::ConfigureShared(interface, reply) => self.configure_shared(interface, reply),
             Query::ConfigureInterface(id, interface, reply) => {
                 if let Some((guest, reply)) = self.running(&id, "give it an interface", reply) {
                     guest.spawn_reply(reply, "set-up of an interface", |agent| async move {
@@ -211,6 +212,15 @@ impl Owner {
                     });
                 }
             }
+        }
+    }
+
+    fn configure_shared(&self, interface: Interface, reply: Reply<()>) {
+        match self.allowed("give it an interface") {
+            Ok(guest) => guest.spawn_reply(reply, "set-up of an interface", |agent| async move {
+                agent.configure_interface("", interface).await
+            }),
+            Err(error) => drop(reply.send(Err(error))),
         }
     }
 

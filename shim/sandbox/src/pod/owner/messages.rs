@@ -65,6 +65,8 @@ pub(in crate::pod) enum Query {
     Pause(ProcessId, Reply<()>),
     /// A container going on.
     Resume(ProcessId, Reply<()>),
+    /// An interface given to all containers that share their network.
+    ConfigureShared(Interface, Reply<()>),
     /// An interface given to a container.
     ConfigureInterface(ProcessId, Interface, Reply<()>),
     /// Limits changed.
