@@ -4,7 +4,7 @@ use std::{
     ffi::{CString, NulError, c_char},
     io,
     os::{
-        fd::{AsRawFd, OwnedFd},
+        fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
     path::Path,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    init::NAME,
+    init::{NAME, become_program},
     seccomp::{Program, load},
 };
 
@@ -78,23 +78,12 @@ impl Image {
         if let Some(Err(error)) = filter.map(load) {
             return Stumble::Filter(error);
         }
-        match &self.init {
-            // SAFETY: the path ends with a null byte; both arrays hold addresses of such strings and end with a null
-            // address (`pointers`), and everything that they point to is borrowed from `self` until the call returns.
-            None => unsafe {
-                libc::execve(self.path.as_ptr(), args.as_ptr(), environment.as_ptr())
-            },
-            // SAFETY: as above, with a path that is empty.
-            Some(init) => unsafe {
-                libc::execveat(
-                    init.as_raw_fd(),
-                    c"".as_ptr(),
-                    args.as_ptr().cast(),
-                    environment.as_ptr().cast(),
-                    libc::AT_EMPTY_PATH,
-                )
-            },
-        };
+        if let Some(init) = &self.init {
+            return Stumble::Execute(become_program(init.as_fd(), &args, &environment));
+        }
+        // SAFETY: the path ends with a null byte; both arrays hold addresses of such strings and end with a null
+        // address (`pointers`), and everything that they point to is borrowed from `self` until the call returns.
+        unsafe { libc::execve(self.path.as_ptr(), args.as_ptr(), environment.as_ptr()) };
         Stumble::Execute(io::Error::last_os_error())
     }
 }

@@ -9,7 +9,7 @@ use std::{
     ffi::{c_char, c_void},
     fs::File,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
     ptr,
     sync::Arc,
@@ -30,7 +30,7 @@ use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use crate::{
     helper::take,
-    init::{NAME, program},
+    init::{NAME, become_program, program},
     process::{ExitWatch, Privileges, Reaper},
 };
 
@@ -202,16 +202,6 @@ fn take_streams(job: &Job<'_>) -> Result<(), Errno> {
 fn execute(program: BorrowedFd<'_>) -> Errno {
     let arguments = [NAME.as_ptr(), ptr::null()];
     let environment: [*const c_char; 1] = [ptr::null()];
-    // SAFETY: the path is empty and ends with a null, as the name does; both arrays end with a null address, and all of
-    // them outlive the call.
-    unsafe {
-        libc::execveat(
-            program.as_raw_fd(),
-            c"".as_ptr(),
-            arguments.as_ptr().cast(),
-            environment.as_ptr().cast(),
-            libc::AT_EMPTY_PATH,
-        )
-    };
-    Errno::from_raw_os_error(nix::errno::Errno::last_raw())
+    let error = become_program(program, &arguments, &environment);
+    Errno::from_io_error(&error).unwrap_or(Errno::NOEXEC)
 }

@@ -290,16 +290,13 @@ async fn interface_of_the_pod_is_there_for_all_that_share_and_only_for_them() {
         let seen = run_in(&guest, &sharing(id, script, all(), |_| {})).await;
         assert_eq!(seen, "1400\n02:00:00:00:00:0a\n1\n");
     }
-    let alone = run_in(
-        &guest,
-        &sharing(
-            "c",
-            "ls /sys/class/net",
-            SharedNamespaces::default(),
-            |_| {},
-        ),
+    let alone = sharing(
+        "c",
+        "ls /sys/class/net",
+        SharedNamespaces::default(),
+        |_| {},
     );
-    assert_eq!(alone.await, "lo\n");
+    assert_eq!(run_in(&guest, &alone).await, "lo\n");
     let nobody = ConfigureInterfaceRequest {
         container_id: "nobody".to_owned(),
         ..request

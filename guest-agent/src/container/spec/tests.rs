@@ -3,6 +3,7 @@
 mod fields;
 mod known;
 mod mutation;
+mod namespaces;
 mod path;
 mod real;
 
