@@ -11,6 +11,7 @@ mod network;
 mod oci;
 mod options;
 mod privileges;
+mod running;
 mod streams;
 
 use std::{process::ExitCode, sync::Arc};
@@ -58,6 +59,10 @@ const CHECKS: &[(&str, Check)] = &[
         privileges::status,
     ),
     ("network_carries_tcp_both_ways", network::both_ways),
+    (
+        "r66_memory_kill_is_told_of_children_and_of_the_first_process",
+        running::children_and_the_first_process,
+    ),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
