@@ -10,6 +10,7 @@ mod memory;
 mod network;
 mod oci;
 mod options;
+mod pods;
 mod privileges;
 mod running;
 mod streams;
@@ -63,6 +64,7 @@ const CHECKS: &[(&str, Check)] = &[
         "r66_memory_kill_is_told_of_children_and_of_the_first_process",
         running::children_and_the_first_process,
     ),
+    ("containers_of_a_pod_share_what_they_ask_for", pods::share),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
