@@ -113,6 +113,21 @@ async fn keys_size_and_end_reach_the_processes_of_a_terminal() {
 }
 
 #[tokio::test]
+async fn keys_reach_the_child_of_the_small_init() {
+    let guest = Guest::boot().await;
+    let script = "trap 'exit 9' INT; cat /proc/1/comm; sh -c 'echo ready; exec sleep 1000'";
+    let mut request = with_terminal(script);
+    request.init = true;
+    guest.run(&request).await;
+    let mut output = guest.stream("c", "", StreamKind::STREAM_KIND_STDOUT).await;
+    let mut input = guest.stream("c", "", StreamKind::STREAM_KIND_STDIN).await;
+    let shown = read_until(&mut output, "ready\r\n").await;
+    assert!(shown.starts_with("husk-init\r\n"), "{shown}");
+    input.write_all(b"\x03").await.unwrap();
+    assert_eq!(guest.wait("c", "").await.exit_code, 9);
+}
+
+#[tokio::test]
 async fn everything_that_was_shown_arrives_before_the_end() {
     let guest = Guest::boot().await;
     let script = "busybox stty raw; busybox seq 1 20000";
