@@ -65,6 +65,10 @@ const CHECKS: &[(&str, Check)] = &[
         running::children_and_the_first_process,
     ),
     ("containers_of_a_pod_share_what_they_ask_for", pods::share),
+    (
+        "limits_change_figures_are_whole_and_all_stands_still",
+        running::limits_figures_and_standstill,
+    ),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
     ("image_disk_cannot_be_written", confinement::image_disk),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
