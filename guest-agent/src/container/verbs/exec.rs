@@ -167,7 +167,7 @@ fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
     pidfd_open(pid.ok_or(Errno::SRCH)?, PidfdFlags::empty())
 }
 
-fn has_user_namespace(spec: &Spec) -> bool {
+pub(in crate::container) fn has_user_namespace(spec: &Spec) -> bool {
     let linux = spec.linux().as_ref();
     let namespaces = linux.and_then(|linux| linux.namespaces().as_ref());
     namespaces.is_some_and(|namespaces| {

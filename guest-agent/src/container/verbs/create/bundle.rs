@@ -16,6 +16,7 @@ use crate::{
         rootfs::RootFs,
         spec::{Place, adapt, set_identity},
         users::resolve,
+        verbs::exec::has_user_namespace,
     },
     guest::RUN,
     process::{Privileges, Shared},
@@ -47,6 +48,11 @@ pub(super) fn write_bundle(
         shared,
     };
     let mut adapted = adapt(&request.spec_json, place)?;
+    if has_user_namespace(&adapted.spec) {
+        return Err(ContainerError::Unsupported(
+            "linux.namespaces: a user namespace".to_owned(),
+        ));
+    }
     let inside = Inside::open(&rootfs).map_err(ContainerError::io("open root of the container"))?;
     if let Some(process) = adapted.spec.process_mut() {
         apply_user(process, &request.user, &inside)?;
