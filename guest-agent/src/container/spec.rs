@@ -15,7 +15,6 @@ use oci_spec::runtime::{
     LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, Process,
     RootBuilder, Spec, User,
 };
-
 use serde::de::DeserializeOwned;
 
 use self::known::Fields;
@@ -137,6 +136,11 @@ pub(super) fn adapt_exec(json: &[u8]) -> Result<(Process, Vec<String>), Containe
     let mut process: Process = read("process", json, &known::PROCESS, &mut warnings)?;
     adapt_process(&mut process, &mut warnings)?;
     Ok((process, warnings))
+}
+
+/// Whether the container is to have a user namespace.
+pub(super) fn has_user_namespace(spec: &Spec) -> bool {
+    fields::has_namespace(spec.linux().as_ref(), LinuxNamespaceType::User)
 }
 
 /// Lets a process run as somebody else than its specification says.

@@ -68,7 +68,7 @@ pub(super) fn check_top(spec: &Spec, warnings: &mut Vec<String>) -> Checked {
     Ok(())
 }
 
-fn has_namespace(linux: Option<&Linux>, kind: LinuxNamespaceType) -> bool {
+pub(super) fn has_namespace(linux: Option<&Linux>, kind: LinuxNamespaceType) -> bool {
     linux
         .and_then(|linux| linux.namespaces().as_ref())
         .is_some_and(|namespaces| namespaces.iter().any(|namespace| namespace.typ() == kind))

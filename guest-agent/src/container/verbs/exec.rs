@@ -7,7 +7,7 @@ use std::{
 };
 
 use husk_protocol::agent::{ExecRequest, Stdio};
-use oci_spec::runtime::{LinuxNamespaceType, Process as ProcessSpec, Spec};
+use oci_spec::runtime::Process as ProcessSpec;
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
@@ -22,7 +22,7 @@ use crate::{
         cgroup::Cgroup,
         error::ContainerError,
         files::Inside,
-        spec::adapt_exec,
+        spec::{adapt_exec, has_user_namespace},
         table::{Agent, Joined, Phase, Process, ProcessKey, Streams},
         users::home_of,
     },
@@ -165,16 +165,6 @@ impl Agent {
 fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pidfd_open(pid.ok_or(Errno::SRCH)?, PidfdFlags::empty())
-}
-
-pub(in crate::container) fn has_user_namespace(spec: &Spec) -> bool {
-    let linux = spec.linux().as_ref();
-    let namespaces = linux.and_then(|linux| linux.namespaces().as_ref());
-    namespaces.is_some_and(|namespaces| {
-        namespaces
-            .iter()
-            .any(|namespace| namespace.typ() == LinuxNamespaceType::User)
-    })
 }
 
 /// As runc does: the home directory of the user, where nobody says otherwise.
