@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     helper::{take, with_effective},
+    process::{checked, exit},
     seccomp::load,
 };
 
@@ -62,12 +63,6 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
     let Err(stumble) = become_command(orders);
     stumble.report(orders.report);
     exit()
-}
-
-/// Ends this process without anything of the agent's that would run at its end.
-pub(super) fn exit() -> ! {
-    // SAFETY: no precondition; nothing of this process is used after it.
-    unsafe { libc::_exit(1) }
 }
 
 fn become_command(orders: &Orders<'_>) -> Result<Infallible, Stumble> {
@@ -209,12 +204,4 @@ fn exec(path: &CStr, orders: &Orders<'_>) -> Errno {
     // (`strings::pointers` made them), and all of them live in the plan, which this process has a copy of.
     let failed = unsafe { libc::execve(path.as_ptr(), args, environment) };
     checked(failed.into()).err().unwrap_or(Errno::NOEXEC)
-}
-
-/// The C library's way to say that a call failed.
-pub(super) fn checked(answer: i64) -> Result<i64, Errno> {
-    if answer >= 0 {
-        return Ok(answer);
-    }
-    Err(Errno::from_raw_os_error(nix::errno::Errno::last_raw()))
 }

@@ -4,7 +4,6 @@
 //! for a container. The new process is the joiner's sibling (`CLONE_PARENT`), so the agent learns of its end.
 
 use std::{
-    ffi::c_void,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     ptr,
     sync::Arc,
@@ -19,18 +18,14 @@ use rustix::{
 };
 
 use super::{
-    child::{Orders, Target, checked, exit, run},
+    child::{Orders, Target, run},
     outcome::{Starting, Step, Stumble, Words},
     plan::Plan,
     strings::pointers,
 };
-use crate::process::{ChildEnds, ExitWatch, LaunchError, Reaper};
-
-/// The joiner's stack, and that of the process until `execve`. Pages that are not used are not made.
-const STACK_BYTES: usize = 64 * 1024;
-
-/// First descriptor that is not a standard stream.
-const FIRST_OTHER: u32 = 3;
+use crate::process::{
+    ChildEnds, ExitWatch, FIRST_OTHER, LaunchError, Reaper, checked, close_range, vfork,
+};
 
 /// Why there is no process.
 #[derive(Debug)]
@@ -112,7 +107,7 @@ pub(crate) fn spawn(
         ends,
         answer: Answer::None,
     };
-    run_joiner(&mut job)?;
+    vfork(&mut job, 0, join)?;
     match job.answer {
         Answer::Made(pid) => Ok(Spawned {
             pid,
@@ -127,30 +122,12 @@ pub(crate) fn spawn(
     }
 }
 
-/// Returns when the joiner has ended; the reaper learns of it as of every child.
-fn run_joiner(job: &mut Job<'_>) -> Result<(), Errno> {
-    let mut stack = Vec::<u128>::with_capacity(STACK_BYTES / size_of::<u128>());
-    let room = stack.spare_capacity_mut();
-    let top = room.as_mut_ptr_range().end;
-    let job: *mut Job<'_> = job;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: the stack is memory that nobody else uses, its top is aligned to 16 bytes as the elements of the vector
-    // are, and it lives until the child has ended, because CLONE_VFORK suspends this thread, the only one, until then.
-    // `joiner` takes the address as what it is, a `Job` that nobody touches meanwhile.
-    let child = unsafe { libc::clone(joiner, top.cast(), flags, job.cast()) };
-    checked(child.into()).map(drop)
-}
-
-/// The joiner: shares the agent's memory, but neither descriptors nor directories nor namespaces.
-extern "C" fn joiner(job: *mut c_void) -> i32 {
-    // SAFETY: `run_joiner` passed the address of a `Job`, exclusively borrowed until this process ends; the lifetimes
-    // in it are longer.
-    let job: &mut Job<'_> = unsafe { &mut *job.cast() };
+/// The joiner leaves its answer in the job.
+fn join(job: &mut Job<'_>) {
     job.answer = match join_and_clone(job) {
         Ok(pid) => Answer::Made(pid),
         Err(stumble) => Answer::Failed(stumble),
     };
-    exit()
 }
 
 fn join_and_clone(job: &Job<'_>) -> Result<u32, Stumble> {
@@ -194,18 +171,11 @@ fn take_descriptors(job: &Job<'_>) -> Result<(), Errno> {
     let mut first = FIRST_OTHER;
     for fd in kept {
         if first < fd {
-            close_range(first, fd - 1)?;
+            close_range(first, fd - 1, 0)?;
         }
         first = fd.saturating_add(1);
     }
-    close_range(first, u32::MAX)
-}
-
-fn close_range(first: u32, last: u32) -> Result<(), Errno> {
-    // SAFETY: no precondition of memory; the numbers belong to this process's own table, which it has a copy of, and
-    // no owner of theirs runs here.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-    checked(closed).map(drop)
+    close_range(first, u32::MAX, 0)
 }
 
 /// The pid of the new process in the agent's namespace, and 0 in that process itself.

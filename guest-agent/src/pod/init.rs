@@ -6,7 +6,7 @@
 //! thing after the other and executes the program. The agent, which has one thread, waits for that.
 
 use std::{
-    ffi::{c_char, c_void},
+    ffi::c_char,
     fs::File,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -31,17 +31,11 @@ use tokio::{io::AsyncReadExt, net::unix::pipe};
 use crate::{
     helper::take,
     init::{NAME, become_program, program},
-    process::{ExitWatch, Privileges, Reaper},
+    process::{ExitWatch, FIRST_OTHER, Privileges, Reaper, close_range, vfork},
 };
 
 /// Where the program's root is mounted, for itself alone.
 pub(super) const EMPTY: &str = "/run/husk/empty";
-
-/// The child's stack until `execve`.
-const STACK_BYTES: usize = 64 * 1024;
-
-/// First descriptor that is not a standard stream.
-const FIRST_OTHER: u32 = 3;
 
 /// A running process 1.
 #[derive(Debug)]
@@ -123,29 +117,13 @@ pub(super) async fn start(reaper: &Arc<Reaper>, home: &Home<'_>) -> io::Result<P
 
 /// Its pid in the agent's namespace.
 fn make(mut job: Job<'_>) -> Result<u32, Errno> {
-    let mut stack = Vec::<u128>::with_capacity(STACK_BYTES / size_of::<u128>());
-    let room = stack.spare_capacity_mut();
-    let top = room.as_mut_ptr_range().end;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_NEWPID | libc::SIGCHLD;
-    let argument: *mut Job<'_> = &raw mut job;
-    // SAFETY: the stack is memory that nobody else uses, its top is aligned to 16 bytes as the elements of the vector
-    // are, and it lives until the child has executed or ended, because CLONE_VFORK suspends this thread until then.
-    // `child` takes the address as what it is, a `Job` that nobody touches meanwhile.
-    let pid = unsafe { libc::clone(child, top.cast(), flags, argument.cast()) };
-    if let Some(errno) = job.failed {
-        return Err(errno);
+    let pid = vfork(&mut job, libc::CLONE_NEWPID, |job| {
+        job.failed = become_init(job).err();
+    });
+    match job.failed {
+        Some(errno) => Err(errno),
+        None => pid,
     }
-    u32::try_from(pid).map_err(|_| Errno::from_raw_os_error(nix::errno::Errno::last_raw()))
-}
-
-/// Runs in the agent's memory, with descriptors, directories and namespaces of its own.
-extern "C" fn child(job: *mut c_void) -> i32 {
-    // SAFETY: `make` passed the address of a `Job`, exclusively borrowed until this process ends or executes; the
-    // lifetimes in it are longer.
-    let job: &mut Job<'_> = unsafe { &mut *job.cast() };
-    job.failed = become_init(job).err();
-    // SAFETY: no precondition; nothing of this process is used after it.
-    unsafe { libc::_exit(1) }
 }
 
 /// Returns only when something failed.
@@ -183,19 +161,7 @@ fn leave_root() -> Result<(), Errno> {
 fn take_streams(job: &Job<'_>) -> Result<(), Errno> {
     dup2_stdout(job.ready)?;
     dup2_stderr(stdin())?;
-    // SAFETY: no precondition of memory; the call changes flags of this process's own table.
-    let marked = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            FIRST_OTHER,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    match marked {
-        0 => Ok(()),
-        _ => Err(Errno::from_raw_os_error(nix::errno::Errno::last_raw())),
-    }
+    close_range(FIRST_OTHER, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)
 }
 
 /// Returns only when it failed.
