@@ -17,7 +17,7 @@ struct Call<'a, T> {
 
 /// Lets a child do `work`, which ends when that returns, if it has not executed a program. It shares the agent's memory,
 /// and what it leaves in `job` is there afterwards, but neither descriptors nor directories nor namespaces; `flags` are
-/// those of clone(2) beside these. This thread, the agent's only one, waits, so `work` may do nothing that could wait for
+/// those of clone(2) beside these. This thread, which serves every call, waits, so `work` may do nothing that could wait for
 /// a container. The reaper learns of its end as of every child's.
 pub(crate) fn vfork<T>(job: &mut T, flags: c_int, work: fn(&mut T)) -> Result<u32, Errno> {
     let mut stack = Vec::<u128>::with_capacity(STACK_BYTES / size_of::<u128>());
@@ -27,8 +27,8 @@ pub(crate) fn vfork<T>(job: &mut T, flags: c_int, work: fn(&mut T)) -> Result<u3
     let argument: *mut Call<'_, T> = &raw mut call;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | flags;
     // SAFETY: the stack is memory that nobody else uses, its top is aligned to 16 bytes as the elements of the vector
-    // are, and it lives until the child has executed or ended, because CLONE_VFORK suspends this thread, the only one,
-    // until then. `child` takes the address as what it is, a `Call` of the same type that nobody touches meanwhile.
+    // are, and it lives until the child has executed or ended, because CLONE_VFORK suspends this thread until then.
+    // `child` takes the address as what it is, a `Call` of the same type that nobody touches meanwhile.
     let pid = unsafe { libc::clone(child::<T>, top.cast(), flags, argument.cast()) };
     let pid = checked(pid.into())?;
     u32::try_from(pid).map_err(|_| Errno::RANGE)

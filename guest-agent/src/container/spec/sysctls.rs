@@ -2,6 +2,7 @@
 
 use oci_spec::runtime::{Linux, LinuxNamespaceType};
 
+use super::fields::has_namespace;
 use crate::container::ContainerError;
 
 /// Parameters of an ipc namespace; `fs.mqueue.` has more.
@@ -19,12 +20,7 @@ const IPC: [&str; 8] = [
 /// Takes those of the network out: they belong to the network namespace, which the helper makes before libcontainer
 /// runs.
 pub(super) fn take_net(linux: &mut Linux) -> Result<Vec<(String, String)>, ContainerError> {
-    let has = |kind| {
-        let namespaces = linux.namespaces().iter().flatten();
-        namespaces
-            .into_iter()
-            .any(|namespace| namespace.typ() == kind)
-    };
+    let has = |kind| has_namespace(Some(linux), kind);
     let (ipc, uts, user) = (
         has(LinuxNamespaceType::Ipc),
         has(LinuxNamespaceType::Uts),
