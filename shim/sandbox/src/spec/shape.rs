@@ -1,28 +1,23 @@
-//! The machine for a container: the smallest shape of the ladder that its limits fit into.
+//! The machine for a container: cut to what its limits ask for.
 //!
-//! A machine has as many vCPUs as the CPU limit rounded up, and memory for the limit plus what the guest itself needs;
-//! the exact limits are the guest's cgroup. Without limits it is the smallest shape. Above the ladder the machine is cut to size.
+//! A machine has as many vCPUs as the CPU limit rounded up, and memory for the limit plus what the guest itself needs, never
+//! less than the smallest machine; the exact limits are the guest's cgroup. Each machine boots by itself, and a boot pays for
+//! all memory that it is given (a descriptor for each page), so that none is given that nobody asked for.
 
 use oci_spec::runtime::Spec;
 
 use super::error::SpecError;
 use super::options::Shape;
 
-/// Shapes that templates are kept for: vCPUs and MiB.
-const LADDER: [(u8, u32); 7] = [
-    (1, 256),
-    (1, 512),
-    (2, 1024),
-    (2, 2048),
-    (4, 4096),
-    (4, 8192),
-    (8, 16_384),
-];
-/// What a guest needs beside its containers: kernel, agent, page tables and page descriptors (1/64 of memory).
+/// The smallest machine, and that of a container without a memory limit.
+const LEAST_MIB: u64 = 256;
+/// What a guest needs beside its containers: kernel, agent, page tables and page descriptors (1/64 of memory), and for each
+/// vCPU its own areas and the free pages that it keeps at hand.
 const GUEST_MIB: u64 = 64;
 const GUEST_SHARE: u64 = 32;
-/// Steps above the ladder.
-const STEP_MIB: u64 = 256;
+const VCPU_MIB: u64 = 8;
+/// Memory comes in pieces of this size.
+const STEP_MIB: u64 = 64;
 const MIB: u64 = 1 << 20;
 const MAX_VCPUS: u8 = 32;
 const MAX_MEMORY_MIB: u64 = 4 << 20;
@@ -51,19 +46,9 @@ pub fn shape(spec: &Spec) -> Result<Shape, SpecError> {
         .and_then(|memory| memory.limit())
         .and_then(|limit| u64::try_from(limit).ok());
     let vcpus = vcpus(millis.unwrap_or(0))?;
-    let needed = bytes.map(|bytes| bytes.div_ceil(MIB)).unwrap_or(0);
-    let needed = if needed == 0 {
-        0
-    } else {
-        needed + GUEST_MIB + needed / GUEST_SHARE
-    };
-    let fits = |(cpus, mib): &&(u8, u32)| *cpus >= vcpus && u64::from(*mib) >= needed;
-    if let Some((vcpus, memory_mib)) = LADDER.iter().find(fits).copied() {
-        return Ok(Shape { vcpus, memory_mib });
-    }
-    let memory_mib = needed
-        .max(u64::from(LADDER[0].1))
-        .next_multiple_of(STEP_MIB);
+    let asked = bytes.map_or(0, |bytes| bytes.div_ceil(MIB));
+    let with_guest = (asked + asked / GUEST_SHARE + GUEST_MIB).max(LEAST_MIB);
+    let memory_mib = (with_guest + u64::from(vcpus - 1) * VCPU_MIB).next_multiple_of(STEP_MIB);
     if memory_mib > MAX_MEMORY_MIB {
         let max = MAX_MEMORY_MIB * MIB;
         return Err(SpecError::Memory {
