@@ -98,16 +98,6 @@ pub(crate) fn float(count: u64) -> f64 {
 
 /// Runs a command in the busybox image, in the smallest machine, with these settings (a settings file's lines).
 pub(crate) fn run(workspace: &Workspace, settings: &str, command: &[&str]) -> Result<Finished> {
-    run_with(workspace, settings, &[], command)
-}
-
-/// The same with these flags of `husk run`.
-pub(crate) fn run_with(
-    workspace: &Workspace,
-    settings: &str,
-    flags: &[&str],
-    command: &[&str],
-) -> Result<Finished> {
     let dir = workspace.target.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let file = dir.join("timeline.json");
@@ -119,7 +109,6 @@ pub(crate) fn run_with(
         .arg(&config)
         .args(["run", "--rm"])
         .arg(format!("--timeline={}", file.display()))
-        .args(flags)
         .arg(image(workspace))
         .arg("--")
         .args(command)

@@ -2,7 +2,8 @@
 //!
 //! - `report`: the format, the statistics, the table that marks what misses its bar.
 //! - `machine`: what the figures were taken on.
-//! - `husk`: one run of `husk run --timeline=json`; `detached`: a container that runs meanwhile.
+//! - `husk`: one run of `husk run --timeline=json`; `detached`: a container that runs meanwhile;
+//!   `filter`: loads of a filter in one guest.
 //! - `boot`, `run`: the benches.
 //!
 //! Guest time is counted in guest-kernel instructions (KVM's `insn_emulation`), which do not depend on the machine or its
@@ -10,6 +11,7 @@
 
 mod boot;
 mod detached;
+mod filter;
 mod husk;
 mod machine;
 mod report;

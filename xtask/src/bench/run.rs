@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::detached::Detached;
+use super::filter;
 use super::husk;
 use super::machine::{self, Machine};
 use super::report::Bench;
@@ -15,6 +16,9 @@ use crate::host;
 use crate::paths::Workspace;
 use crate::process;
 use crate::progress::Progress;
+
+/// Loads of the filter: of so many differences the median stands still.
+const LEAST_PAIRS: u32 = 15;
 
 /// Runs `runs` times; `mib` of output each; true when every bar is held.
 pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> Result<bool> {
@@ -29,13 +33,8 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> R
     for run in 1..=runs {
         progress.tick(&format!("run {run} of {runs}"));
         let quiet = husk::run(workspace, "", &["true"])?;
-        let container = quiet.container_insns()?;
-        figures.container.push(container);
+        figures.container.push(quiet.container_insns()?);
         figures.wall.push(quiet.wall.as_secs_f64() * 1e3);
-        let flags = ["--security-opt", "seccomp=unconfined"];
-        let open = husk::run_with(workspace, "", &flags, &["true"])?;
-        let unconfined = open.container_insns()?;
-        figures.seccomp.push(container - unconfined);
         figures.stdout.push(bulk(workspace, mib)?);
         figures.idle.push(idle(workspace)?);
         figures.runc.push(peer.run()?);
@@ -48,6 +47,8 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> R
         figures.exec.push(detached.exec(&["true"])?);
     }
     drop(detached);
+    progress.tick("filter");
+    figures.seccomp = filter::loads(workspace, runs.max(LEAST_PAIRS))?;
     progress.end(&format!("{runs} runs"));
     bench.measure("container_insns", "insns", &figures.container, Some(12e6));
     bench.measure(
@@ -64,7 +65,7 @@ pub(crate) fn bench(workspace: &Workspace, runs: u32, mib: u32, json: bool) -> R
     bench.publish(workspace, json)
 }
 
-/// What the runs gave, one of each a run.
+/// What the runs gave.
 #[derive(Debug, Default)]
 struct Figures {
     container: Vec<f64>,
