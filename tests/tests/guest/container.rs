@@ -12,10 +12,9 @@ const SIGKILL: u32 = 9;
 const SIGTERM: u32 = 15;
 
 pub(super) fn exit_codes(guest: &Guest) {
-    for code in [0, 1, 125, 255] {
-        let outcome = guest.sh(&format!("exit {code}")).unwrap();
-        assert_eq!(outcome.exit.code, code, "{outcome:?}");
-    }
+    // Small ones are everywhere in these checks.
+    let outcome = guest.sh("exit 255").unwrap();
+    assert_eq!(outcome.exit.code, 255, "{outcome:?}");
     // Pid 1 of a pid namespace is immune to its own signals.
     let outcome = guest.sh("kill -9 $$; exit 3").unwrap();
     assert_eq!(outcome.exit.code, 3, "{outcome:?}");

@@ -101,7 +101,10 @@ fn main() -> ExitCode {
     let trial = |(name, check): &(&'static str, Check)| {
         let (guest, check) = (Arc::clone(&guest), *check);
         Trial::test(*name, move || {
+            let before = confinement::metrics(&guest).instructions;
             check(&guest);
+            let spent = confinement::metrics(&guest).instructions - before;
+            eprintln!("{spent} guest-kernel instructions");
             Ok(())
         })
     };
