@@ -1,6 +1,7 @@
 //! Files inside a root file system that is not trusted: no look-up leaves it, whatever its symlinks say.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Read, Write},
     os::fd::{AsRawFd, OwnedFd},
@@ -11,13 +12,16 @@ use husk_protocol::agent::PushedFile;
 use oci_spec::runtime::{Mount, Spec};
 use rustix::{
     fs::{
-        AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, fchown, mkdirat, openat,
-        openat2, unlinkat,
+        AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fchmod, fchown, mkdirat,
+        openat, openat2, unlinkat,
     },
     io::Errno,
 };
 
-use super::error::ContainerError;
+use super::{
+    error::ContainerError,
+    ids::{Ids, Owner},
+};
 
 /// Most that is read of a file such as /etc/passwd.
 const MAX_READ_BYTES: u64 = 4 << 20;
@@ -29,6 +33,8 @@ pub(super) const VOLUME: &str = "volume";
 #[derive(Debug)]
 pub(super) struct Inside {
     root: OwnedFd,
+    /// Of a container with a user namespace.
+    ids: Option<Ids>,
 }
 
 impl Inside {
@@ -36,7 +42,26 @@ impl Inside {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self {
             root: openat(CWD, root, flags, Mode::empty())?,
+            ids: None,
         })
+    }
+
+    /// What is made there is to belong to ids of the container.
+    pub(super) fn with_ids(mut self, ids: Option<Ids>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Who a user of the container is outside of it.
+    fn owner(&self, uid: u32, gid: u32) -> io::Result<Owner> {
+        let nobody = || io::Error::other(format!("{uid}:{gid} is nobody in its user namespace"));
+        match &self.ids {
+            None => Ok(Owner {
+                uid: Uid::from_raw(uid),
+                gid: Gid::from_raw(gid),
+            }),
+            Some(ids) => ids.owner(uid, gid).ok_or_else(nobody),
+        }
     }
 
     fn resolve(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -78,12 +103,23 @@ impl Inside {
             parent = match self.resolve(&walked, directory) {
                 Err(Errno::NOENT) => {
                     mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
+                    self.give_to_root(&parent, name)?;
                     self.resolve(&walked, directory)?
                 }
                 other => other?,
             };
         }
         Ok(parent)
+    }
+
+    /// The agent is nobody where there is a user namespace, and so would be what it makes.
+    fn give_to_root(&self, parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
+        if self.ids.is_some() {
+            let root = self.owner(0, 0)?;
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            chownat(parent, name, Some(root.uid), Some(root.gid), flags)?;
+        }
+        Ok(())
     }
 
     /// Puts a file in place of whatever has its name.
@@ -105,11 +141,8 @@ impl Inside {
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mut out = File::from(openat(&parent, name, flags, Mode::from_raw_mode(0o600))?);
             out.write_all(&file.content)?;
-            fchown(
-                &out,
-                Some(Uid::from_raw(file.uid)),
-                Some(Gid::from_raw(file.gid)),
-            )?;
+            let owner = self.owner(file.uid, file.gid)?;
+            fchown(&out, Some(owner.uid), Some(owner.gid))?;
             fchmod(&out, Mode::from_raw_mode(file.mode & 0o7777))?;
             Ok(())
         };

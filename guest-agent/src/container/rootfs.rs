@@ -8,9 +8,15 @@ use std::{
 };
 
 use husk_protocol::agent::RootFs as Wanted;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::{
+    fs::chown,
+    mount::{MountFlags, OpenTreeFlags, UnmountFlags, mount, unmount},
+};
 
-use super::error::ContainerError;
+use super::{
+    error::ContainerError,
+    ids::{Mapped, mount_mapped},
+};
 use crate::guest::{RUN, Serial, find_disk};
 
 /// How the scratch disk is mounted: nothing of an empty file system is read ahead, and there are no inode tables left to
@@ -39,13 +45,66 @@ pub(super) struct RootFs {
 impl RootFs {
     /// Where the container's processes will have their `/`.
     pub(super) fn merged(&self) -> PathBuf {
-        self.directory.join("rootfs")
+        self.directory.join(ROOT)
     }
 
     /// Directory of the bundle.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
+
+    /// Where mounts with mapped ids are attached.
+    fn mapped(&self) -> PathBuf {
+        self.directory.join("mapped")
+    }
+
+    /// The layers with the container's ids. What it writes has them on the disk: nobody else ever sees that directory.
+    fn map_layers(
+        &self,
+        layers: &[PathBuf],
+        mapped: Mapped<'_>,
+    ) -> Result<Vec<PathBuf>, ContainerError> {
+        let upper = self.writes.join("upper");
+        chown(&upper, Some(mapped.root.uid), Some(mapped.root.gid))
+            .map_err(ContainerError::io(format!("own {}", upper.display())))?;
+        let show = |(number, layer): (usize, &PathBuf)| {
+            let point = self.mapped().join(number.to_string());
+            fs::create_dir_all(&point)?;
+            mount_mapped(layer, &point, mapped.namespace, OpenTreeFlags::empty())?;
+            Ok(point)
+        };
+        let shown: io::Result<_> = layers.iter().enumerate().map(show).collect();
+        shown.map_err(|source| ContainerError::Mount {
+            what: "layers with mapped ids".to_owned(),
+            source,
+        })
+    }
+
+    /// Before anything is removed: it would be removed below the mounts.
+    fn unmount_mapped(&self) -> Result<(), ContainerError> {
+        let entries = match fs::read_dir(self.mapped()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(ContainerError::io("list mounts with mapped ids"))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(ContainerError::io("list mounts with mapped ids"))?;
+            unmount_if_mounted(&entry.path())?;
+        }
+        Ok(())
+    }
+}
+
+/// Name of the root in the container's directory.
+const ROOT: &str = "rootfs";
+
+/// Where everything of the container with this name is.
+fn container_directory(name: &str) -> PathBuf {
+    Path::new(RUN).join("containers").join(name)
+}
+
+/// Where its root will be.
+pub(super) fn merged(name: &str) -> PathBuf {
+    container_directory(name).join(ROOT)
 }
 
 fn image_point(serial: &Serial) -> PathBuf {
@@ -62,18 +121,19 @@ impl Disks {
         &mut self,
         name: &str,
         wanted: &Wanted,
+        mapped: Option<Mapped<'_>>,
     ) -> Result<RootFs, ContainerError> {
         if wanted.layer_serials.is_empty() {
             return Err(ContainerError::Invalid("rootfs has no layer".to_owned()));
         }
-        let directory = Path::new(RUN).join("containers").join(name);
+        let directory = container_directory(name);
         let mut root = RootFs {
             writes: directory.join("writes"),
             directory,
             layers: Vec::new(),
             read_only: wanted.scratch_serial.is_empty(),
         };
-        match self.fill(name, wanted, &mut root).await {
+        match self.fill(name, wanted, mapped, &mut root).await {
             Ok(()) => Ok(root),
             Err(error) => {
                 // The first error is the one that tells the cause.
@@ -87,6 +147,7 @@ impl Disks {
         &mut self,
         name: &str,
         wanted: &Wanted,
+        mapped: Option<Mapped<'_>>,
         root: &mut RootFs,
     ) -> Result<(), ContainerError> {
         for serial in &wanted.layer_serials {
@@ -105,17 +166,28 @@ impl Disks {
             fs::create_dir_all(root.writes.join("work"))
         };
         make().map_err(ContainerError::io(format!("make directories of {name}")))?;
+        let failed = |errno: rustix::io::Errno| ContainerError::Mount {
+            what: format!("overlay of {name}"),
+            source: errno.into(),
+        };
+        let mut layers: Vec<PathBuf> = root.layers.iter().map(image_point).collect();
+        if let Some(mapped) = mapped {
+            layers = root.map_layers(&layers, mapped)?;
+        }
+        let options = overlay_options(root, &layers)?;
         mount(
             "overlay",
             root.merged(),
             "overlay",
             MountFlags::empty(),
-            overlay_options(root)?.as_c_str(),
+            options.as_c_str(),
         )
-        .map_err(|errno| ContainerError::Mount {
-            what: format!("overlay of {name}"),
-            source: errno.into(),
-        })
+        .map_err(failed)?;
+        match mapped {
+            // The overlay has mounts of its own of them.
+            Some(_) => root.unmount_mapped(),
+            None => Ok(()),
+        }
     }
 
     async fn hold_image(&mut self, serial: &Serial) -> Result<(), ContainerError> {
@@ -149,6 +221,7 @@ impl Disks {
     /// Unmounts and removes everything that a root was made of. May be repeated after an error.
     pub(super) fn take_apart(&mut self, root: &mut RootFs) -> Result<(), ContainerError> {
         unmount_if_mounted(&root.merged())?;
+        root.unmount_mapped()?;
         for directory in [&root.writes, &root.directory] {
             match fs::remove_dir_all(directory) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -205,12 +278,11 @@ async fn mount_disk(
 }
 
 /// Layers come lowest first, the option wants the uppermost first.
-fn overlay_options(root: &RootFs) -> Result<CString, ContainerError> {
-    let layers: Vec<String> = root
-        .layers
+fn overlay_options(root: &RootFs, layers: &[PathBuf]) -> Result<CString, ContainerError> {
+    let layers: Vec<String> = layers
         .iter()
         .rev()
-        .map(|serial| image_point(serial).display().to_string())
+        .map(|layer| layer.display().to_string())
         .collect();
     let writes = root.writes.display();
     let options = format!(

@@ -4,12 +4,13 @@
 
 mod fields;
 mod known;
+mod mappings;
 mod mounts;
 mod namespaces;
 mod path;
 mod sysctls;
 
-use std::path::Path;
+use std::{os::fd::RawFd, path::Path};
 
 use oci_spec::runtime::{
     LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, Process,
@@ -85,6 +86,7 @@ fn fit(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerError> {
     refuse_hooks(&spec)?;
     spec.set_hooks(None);
     mounts::check(spec.mounts().as_deref().unwrap_or_default(), &mut warnings)?;
+    mappings::check(&spec)?;
     let read_only = spec
         .root()
         .as_ref()
@@ -138,9 +140,20 @@ pub(super) fn adapt_exec(json: &[u8]) -> Result<(Process, Vec<String>), Containe
     Ok((process, warnings))
 }
 
-/// Whether the container is to have a user namespace.
-pub(super) fn has_user_namespace(spec: &Spec) -> bool {
-    fields::has_namespace(spec.linux().as_ref(), LinuxNamespaceType::User)
+/// Says where the container's user namespace is found, which is made when its mappings are known.
+pub(super) fn enter_user_namespace(
+    spec: &mut Spec,
+    descriptor: RawFd,
+) -> Result<(), ContainerError> {
+    let linux = spec.linux_mut().as_mut();
+    let found = linux.and_then(|linux| linux.namespaces_mut().as_mut());
+    for given in found.into_iter().flatten() {
+        if given.typ() == LinuxNamespaceType::User {
+            let path = namespaces::descriptor_path(descriptor);
+            *given = namespace(LinuxNamespaceType::User, Some(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets a process run as somebody else than its specification says.

@@ -67,6 +67,10 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
 
 fn become_command(orders: &Orders<'_>) -> Result<Infallible, Stumble> {
     let plan = orders.plan;
+    // In a user namespace no hard limit can be raised.
+    for (resource, limit) in &plan.rlimits {
+        setrlimit(*resource, *limit).map_err(Stumble::at(Step::Rlimits))?;
+    }
     join_rest(&orders.target).map_err(Stumble::at(Step::Namespaces))?;
     setsid().map_err(Stumble::at(Step::Session))?;
     if plan.terminal {
@@ -74,9 +78,6 @@ fn become_command(orders: &Orders<'_>) -> Result<Infallible, Stumble> {
     }
     default_signals();
     umask(plan.umask);
-    for (resource, limit) in &plan.rlimits {
-        setrlimit(*resource, *limit).map_err(Stumble::at(Step::Rlimits))?;
-    }
     if let Some(domain) = plan.personality {
         set_personality(domain).map_err(Stumble::at(Step::Personality))?;
     }

@@ -25,14 +25,17 @@ pub(crate) fn prepare() -> io::Result<()> {
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount_at("proc", "/proc", "proc", quiet, "")?;
     mount_at("sysfs", "/sys", "sysfs", quiet, "")?;
+    // Containers with a user namespace have nodes of it bound to theirs, restrictions included: /dev/zero may be mapped to
+    // be executed.
     mount_at(
         "devtmpfs",
         "/dev",
         "devtmpfs",
-        MountFlags::NOSUID | MountFlags::NOEXEC,
+        MountFlags::NOSUID,
         "mode=0755",
     )?;
-    mount_at("tmpfs", "/run", "tmpfs", MountFlags::NOSUID, "mode=0700")?;
+    // The root of a user namespace passes through here on the way to its container, and may not look around.
+    mount_at("tmpfs", "/run", "tmpfs", MountFlags::NOSUID, "mode=0711")?;
     mount(
         "cgroup2",
         "/sys/fs/cgroup",

@@ -7,7 +7,10 @@ use std::{
 };
 
 use libcontainer::{container::builder::ContainerBuilder, syscall::syscall::SyscallType};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use oci_spec::runtime::{PosixRlimit, PosixRlimitType};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 
 use super::{
     executor::{CommandExecutor, Confinement},
@@ -60,12 +63,35 @@ fn make(
     let pid = match job.action {
         Action::Create => {
             inherited.join(&job.names)?;
+            raise(&job.raised)?;
             network::enter(inherited.net.as_ref(), &job.net_sysctls)?;
             let container = builder.as_init(&job.bundle).with_systemd(false).build()?;
             container.pid().ok_or("container has no process")?
         }
     };
     Ok(u32::try_from(pid.as_raw())?)
+}
+
+/// libcontainer sets limits when it is in the container's user namespace, where no hard limit can be raised.
+fn raise(limits: &[PosixRlimit]) -> Result<(), String> {
+    for limit in limits {
+        let resource = match limit.typ() {
+            PosixRlimitType::RlimitMemlock => Resource::Memlock,
+            PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
+            PosixRlimitType::RlimitNice => Resource::Nice,
+            PosixRlimitType::RlimitNofile => Resource::Nofile,
+            PosixRlimitType::RlimitRtprio => Resource::Rtprio,
+            PosixRlimitType::RlimitSigpending => Resource::Sigpending,
+            _ => continue,
+        };
+        let now = getrlimit(resource);
+        if now.maximum.is_some_and(|most| most < limit.hard()) {
+            let maximum = Some(limit.hard()).filter(|hard| *hard != u64::MAX);
+            setrlimit(resource, Rlimit { maximum, ..now })
+                .map_err(|errno| format!("set process.rlimits ({}): {errno}", limit.typ()))?;
+        }
+    }
+    Ok(())
 }
 
 /// What the process takes on itself, because libcontainer cannot do it or not in the right order.

@@ -17,9 +17,11 @@ use crate::process::{Names, Shared};
 /// Descriptors that the agent left open, owned.
 pub(super) struct Inherited {
     pub(super) net: Option<OwnedFd>,
+    /// The specification names it by its number, so it stays open.
+    _user: Option<OwnedFd>,
     ipc: Option<OwnedFd>,
     uts: Option<OwnedFd>,
-    /// The specification names it by its number, so it stays open.
+    /// So does this.
     _pid: Option<OwnedFd>,
 }
 
@@ -28,6 +30,7 @@ impl Inherited {
         let own = |number: Option<RawFd>| number.map(adopt).transpose();
         Ok(Self {
             net: own(shared.net)?,
+            _user: own(shared.user)?,
             ipc: own(shared.ipc)?,
             uts: own(shared.uts)?,
             _pid: own(shared.pid)?,

@@ -79,6 +79,11 @@ pub(crate) fn loopback_up() -> io::Result<()> {
     Netlink::open()?.change(link(LOOPBACK, IFF_UP))
 }
 
+/// The same in another network namespace.
+pub(crate) fn loopback_up_in(namespace: &OwnedFd) -> io::Result<()> {
+    inside(namespace, loopback_up).map_err(|error| error.source)
+}
+
 /// Run `work` in a thread that is in the namespace: the agent itself stays where it is.
 fn inside<T: Send>(
     namespace: &OwnedFd,

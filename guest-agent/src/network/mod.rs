@@ -11,5 +11,5 @@ mod netlink;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use configure::{configure, loopback_up};
+pub(crate) use configure::{configure, loopback_up, loopback_up_in};
 pub(crate) use interface::Interface;

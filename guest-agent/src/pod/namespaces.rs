@@ -38,10 +38,11 @@ pub(crate) enum PodError {
 /// Namespaces of a container that are not its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sharing {
-    net: Option<Arc<OwnedFd>>,
-    ipc: Option<Arc<OwnedFd>>,
-    uts: Option<Arc<OwnedFd>>,
-    pid: Option<Arc<OwnedFd>>,
+    pub(super) user: Option<Arc<OwnedFd>>,
+    pub(super) net: Option<Arc<OwnedFd>>,
+    pub(super) ipc: Option<Arc<OwnedFd>>,
+    pub(super) uts: Option<Arc<OwnedFd>>,
+    pub(super) pid: Option<Arc<OwnedFd>>,
 }
 
 impl Sharing {
@@ -49,6 +50,7 @@ impl Sharing {
     pub(crate) fn numbers(&self) -> Shared {
         let number = |fd: &Option<Arc<OwnedFd>>| fd.as_ref().map(|fd| fd.as_raw_fd());
         Shared {
+            user: number(&self.user),
             net: number(&self.net),
             ipc: number(&self.ipc),
             uts: number(&self.uts),
@@ -61,6 +63,11 @@ impl Sharing {
         self.pid.is_some()
     }
 
+    /// The user namespace.
+    pub(crate) fn user(&self) -> Option<BorrowedFd<'_>> {
+        self.user.as_ref().map(|fd| fd.as_fd())
+    }
+
     /// The network namespace.
     pub(crate) fn network(self) -> Option<Arc<OwnedFd>> {
         self.net
@@ -68,7 +75,7 @@ impl Sharing {
 
     /// What a helper inherits.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let all = [&self.net, &self.ipc, &self.uts, &self.pid];
+        let all = [&self.user, &self.net, &self.ipc, &self.uts, &self.pid];
         all.into_iter().flatten().map(|fd| fd.as_fd()).collect()
     }
 }
@@ -108,6 +115,7 @@ impl PodNamespaces {
         };
         let of = |fd: &Option<Arc<OwnedFd>>, is_wanted| fd.clone().filter(|_| is_wanted);
         Ok(Sharing {
+            user: None,
             net: of(&self.net, wanted.net),
             ipc: of(&self.ipc, wanted.ipc),
             uts: of(&self.uts, wanted.uts),
@@ -191,6 +199,7 @@ fn make(kinds: CloneFlags) -> io::Result<Sharing> {
             Ok::<_, io::Error>(file.transpose()?.map(|file| Arc::new(file.into())))
         };
         Ok(Sharing {
+            user: None,
             net: open(CloneFlags::CLONE_NEWNET, "net")?,
             ipc: open(CloneFlags::CLONE_NEWIPC, "ipc")?,
             uts: open(CloneFlags::CLONE_NEWUTS, "uts")?,

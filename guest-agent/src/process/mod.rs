@@ -18,7 +18,7 @@ mod terminal;
 pub(crate) use command::{Failure, environment, search_path};
 pub(crate) use launch::{LaunchError, Starting, job_from_environment, launch};
 pub(crate) use privileges::Privileges;
-pub(crate) use raw::{FIRST_OTHER, checked, close_range, exit, vfork};
+pub(crate) use raw::{FIRST_OTHER, checked, close_range, exit, map_mount, vfork};
 pub(crate) use reaper::{Exit, ExitWatch, Reaper};
 pub(crate) use report::{Action, FailureClass, HelperJob, Names, Record, Shared, write_record};
 pub(crate) use signal::parse_signal;

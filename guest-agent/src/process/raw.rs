@@ -1,6 +1,10 @@
 //! System calls that no library offers as they are wanted here: an unsafe room.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::{
+    ffi::{c_int, c_uint, c_void},
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    ptr,
+};
 
 use rustix::io::Errno;
 
@@ -53,6 +57,41 @@ pub(crate) fn close_range(first: u32, last: u32, flags: c_uint) -> Result<(), Er
     // no owner of theirs runs here.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     checked(closed).map(drop)
+}
+
+/// `struct mount_attr` of linux/mount.h.
+#[repr(C)]
+struct MountAttributes {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    user_namespace: u64,
+}
+
+/// linux/mount.h
+const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
+
+/// Lets a mount that is not attached anywhere show its files with the ids of a user namespace.
+pub(crate) fn map_mount(mount: impl AsFd, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    let attributes = MountAttributes {
+        set: MOUNT_ATTR_IDMAP,
+        clear: 0,
+        propagation: 0,
+        user_namespace: u64::try_from(namespace.as_raw_fd()).map_err(|_| Errno::BADF)?,
+    };
+    // SAFETY: the path is empty and ends with a null; the kernel reads one `mount_attr` of the size that it is told, and
+    // writes nothing.
+    let set = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            ptr::from_ref(&attributes),
+            size_of_val(&attributes),
+        )
+    };
+    checked(set).map(drop)
 }
 
 /// The C library's way to say that a call failed.

@@ -6,6 +6,7 @@
 
 use std::{io, os::fd::BorrowedFd, path::PathBuf};
 
+use oci_spec::runtime::PosixRlimit;
 use serde::{Deserialize, Serialize};
 
 use super::privileges::Privileges;
@@ -27,10 +28,12 @@ pub(crate) enum Action {
     Create,
 }
 
-/// Numbers of descriptors that the helper inherits: namespaces of the pod that the container shares.
+/// Numbers of descriptors that the helper inherits: namespaces of the pod that the container shares, and its own where
+/// they had to be there before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shared {
+    pub(crate) user: Option<i32>,
     pub(crate) net: Option<i32>,
     pub(crate) ipc: Option<i32>,
     pub(crate) uts: Option<i32>,
@@ -67,6 +70,8 @@ pub(crate) struct HelperJob {
     /// The program of its system call filter, as words: at most 86 KB of JSON, of the 128 KiB that one string of an
     /// environment may have.
     pub(crate) filter: Option<Vec<u64>>,
+    /// Hard limits that may be above the agent's: in the user namespace that the container has it could not raise them.
+    pub(crate) raised: Vec<PosixRlimit>,
     /// Whether the small init is the first process, and the command its child.
     pub(crate) init: bool,
     /// Descriptor of the report pipe.

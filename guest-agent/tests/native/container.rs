@@ -155,25 +155,6 @@ async fn id_that_is_taken_or_malformed_is_refused() {
 }
 
 #[tokio::test]
-async fn r49_user_namespace_is_refused_by_name_and_leaves_nothing() {
-    let guest = Guest::boot().await;
-    let mut request = create("c", &["true"]);
-    set_spec(&mut request, &["true"], |spec| {
-        let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
-        namespaces.push(json!({"type": "user"}));
-        for mappings in ["uidMappings", "gidMappings"] {
-            spec["linux"][mappings] = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
-        }
-    });
-    let refused = refusal(guest.calls.create_container(context(), &request).await);
-    assert_eq!(
-        refused.message,
-        "linux.namespaces: a user namespace is not supported"
-    );
-    assert_eq!(guest.script("c", "echo runs").await, "runs\n");
-}
-
-#[tokio::test]
 async fn shutdown_answers_and_then_the_agent_ends() {
     let mut guest = Guest::boot().await;
     guest.run(&create("c", &["sleep", "1000"])).await;

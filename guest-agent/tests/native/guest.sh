@@ -8,7 +8,10 @@ echo $$ > "/run/tree/$CGROUP/cgroup.procs"
 umount /run/tree
 mount -t tmpfs tmpfs /sys/block
 mount -t tmpfs tmpfs /dev
-mknod -m 666 /dev/null c 1 3
+for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
+    set -- $device
+    mknod -m 666 "/dev/$1" c "$2" "$3"
+done
 mknod /dev/kmsg c 1 11
 for disk in "vda scratch0 $SCRATCH" "vdb image1 $IMAGE"; do
     set -- $disk

@@ -14,3 +14,4 @@ mod pods;
 mod privileges;
 mod streams;
 mod terminal;
+mod user;

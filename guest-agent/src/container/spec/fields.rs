@@ -2,17 +2,13 @@
 //! that something failed.
 
 use oci_spec::runtime::{
-    Linux, LinuxDevice, LinuxDeviceType, LinuxIdMapping, LinuxNamespaceType, PosixRlimit, Process,
-    Spec,
+    Linux, LinuxDevice, LinuxDeviceType, LinuxNamespaceType, PosixRlimit, Process, Spec,
 };
 
 use crate::container::ContainerError;
 
 /// Longest host and domain name of the kernel (`__NEW_UTS_LEN`).
 const MAX_UTS_BYTES: usize = 64;
-
-/// Most lines of an id mapping (user_namespaces(7)).
-const MAX_MAPPINGS: usize = 340;
 
 /// The kernel's device numbers have 12 and 20 bits.
 const MAX_MAJOR: i64 = (1 << 12) - 1;
@@ -160,7 +156,6 @@ fn check_rlimits(rlimits: &[PosixRlimit]) -> Checked {
 
 /// `linux`, apart from resources, sysctls, seccomp and labels.
 pub(super) fn check_linux(linux: &mut Linux) -> Checked {
-    check_mappings(linux)?;
     if linux.intel_rdt().is_some() {
         return unsupported("linux.intelRdt: the guest has no resource director, so it");
     }
@@ -212,48 +207,6 @@ pub(super) fn check_linux(linux: &mut Linux) -> Checked {
     };
     linux.set_rootfs_propagation(propagation);
     Ok(())
-}
-
-fn check_mappings(linux: &Linux) -> Checked {
-    let has_user = has_namespace(Some(linux), LinuxNamespaceType::User);
-    for (name, mappings) in [
-        ("uidMappings", linux.uid_mappings()),
-        ("gidMappings", linux.gid_mappings()),
-    ] {
-        let mappings = mappings.as_deref().unwrap_or_default();
-        if has_user {
-            check_mapping(mappings).or_else(|what| invalid(format!("linux.{name}: {what}")))?;
-        } else if !mappings.is_empty() {
-            return invalid(format!("linux.{name} without a user namespace"));
-        }
-    }
-    Ok(())
-}
-
-fn check_mapping(mappings: &[LinuxIdMapping]) -> Result<(), String> {
-    if mappings.len() > MAX_MAPPINGS {
-        return Err(format!(
-            "{} lines: {MAX_MAPPINGS} are the most",
-            mappings.len()
-        ));
-    }
-    for mapping in mappings {
-        let fits = |first: u32| first.checked_add(mapping.size()).is_some();
-        if mapping.size() == 0 || !fits(mapping.host_id()) || !fits(mapping.container_id()) {
-            return Err(format!(
-                "size {} from {} on {} is no range",
-                mapping.size(),
-                mapping.container_id(),
-                mapping.host_id()
-            ));
-        }
-    }
-    // The container is set up by its root.
-    if mappings.iter().any(|mapping| mapping.container_id() == 0) {
-        Ok(())
-    } else {
-        Err("container id 0 is not mapped".to_owned())
-    }
 }
 
 fn check_time(linux: &Linux) -> Checked {

@@ -1,5 +1,7 @@
 //! What a container shares with its pod takes the place of what its specification says of that kind.
 
+use std::os::fd::RawFd;
+
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 
 use super::namespace;
@@ -43,6 +45,11 @@ pub(super) fn ask(spec: &mut Spec, shared: Shared) -> Result<(), ContainerError>
     Ok(())
 }
 
+/// A namespace that the helper has inherited.
+pub(super) fn descriptor_path(number: RawFd) -> String {
+    format!("/proc/self/fd/{number}")
+}
+
 /// Says where libcontainer finds what is shared. The helper is in the network's already, whosever it is.
 pub(super) fn join(
     namespaces: &mut [LinuxNamespace],
@@ -52,7 +59,7 @@ pub(super) fn join(
         let path = match (kind, descriptor) {
             (LinuxNamespaceType::Ipc, Some(_)) => "/proc/self/ns/ipc".to_owned(),
             (LinuxNamespaceType::Uts, Some(_)) => "/proc/self/ns/uts".to_owned(),
-            (LinuxNamespaceType::Pid, Some(number)) => format!("/proc/self/fd/{number}"),
+            (LinuxNamespaceType::Pid, Some(number)) => descriptor_path(number),
             _ => continue,
         };
         for found in namespaces.iter_mut().filter(|found| found.typ() == kind) {

@@ -2,6 +2,7 @@
 
 mod fields;
 mod known;
+mod mappings;
 mod mutation;
 mod namespaces;
 mod path;

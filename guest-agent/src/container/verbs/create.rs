@@ -9,18 +9,23 @@ use std::{
 };
 
 mod bundle;
+mod user;
 
-use bundle::{Bundle, write_bundle};
+use bundle::write_bundle;
 pub(in crate::container) use bundle::{apply_user, state_directory};
 use husk_protocol::agent::{CreateContainerRequest, Stdio};
 use oci_spec::runtime::{LinuxResources, Spec};
 use tokio::sync::watch;
+use user::{delegate, mapped, raised};
 
 use super::streams::{owner, terminal_of, unmapped};
 use crate::{
     container::{
         cgroup::Cgroup,
         error::ContainerError,
+        ids::Ids,
+        rootfs::merged,
+        spec::{Adapted, Place, adapt},
         table::{Agent, Container, Joined, Phase, Process, Streams},
     },
     exec::Inherited,
@@ -88,25 +93,43 @@ impl Agent {
         cgroup: &Cgroup,
     ) -> Result<Made, ContainerError> {
         let wanted = request.rootfs.clone().unwrap_or_default();
-        let root = self.disks.lock().await.assemble(name, &wanted).await?;
-        let sharing = self.share(request.shared.as_ref()).await;
-        let written = sharing.and_then(|sharing| {
-            let shared = sharing.numbers();
-            Ok((write_bundle(request, &root, cgroup, shared)?, sharing))
-        });
+        let mut sharing = self.share(request.shared.as_ref()).await?;
+        let place = Place {
+            rootfs: &merged(name),
+            cgroup: cgroup.path(),
+            read_only: wanted.scratch_serial.is_empty(),
+            shared: sharing.numbers(),
+        };
+        let mut adapted = adapt(&request.spec_json, place)?;
+        let ids = Ids::of(&adapted.spec);
+        if let Some(ids) = &ids {
+            // A specification that shares as well has been refused.
+            sharing = self.make_user_namespace(&mut adapted.spec, ids).await?;
+        }
+        let mapped = mapped(sharing.user(), ids.as_ref())?;
+        let mut disks = self.disks.lock().await;
+        let root = disks.assemble(name, &wanted, mapped).await?;
+        drop(disks);
+        let written = write_bundle(request, &root, ids.as_ref(), &mut adapted);
         let directory = root.directory().to_owned();
         self.table().container_mut(&request.container_id)?.root = Some(root);
-        let (bundle, sharing) = written?;
-        let Bundle {
+        let privileges = written?;
+        let Adapted {
             spec,
-            privileges,
             filter,
             resources,
             net_sysctls,
             mut warnings,
-        } = bundle;
+        } = adapted;
         let limits = self.make_cgroup(cgroup, resources.as_ref())?;
         warnings.extend_from_slice(&limits.warnings);
+        let raised = match &ids {
+            Some(ids) => {
+                delegate(&spec, ids, cgroup)?;
+                raised(&spec)
+            }
+            None => Vec::new(),
+        };
         let job = HelperJob {
             action: Action::Create,
             name: name.to_owned(),
@@ -121,6 +144,7 @@ impl Agent {
                 domain: spec.domainname().clone(),
             },
             net_sysctls,
+            raised,
             init: request.init,
             report_fd: -1,
         };

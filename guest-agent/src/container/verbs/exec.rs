@@ -22,12 +22,13 @@ use crate::{
         cgroup::Cgroup,
         error::ContainerError,
         files::Inside,
-        spec::{adapt_exec, has_user_namespace},
+        ids::Ids,
+        rootfs::merged,
+        spec::adapt_exec,
         table::{Agent, Joined, Phase, Process, ProcessKey, Streams},
         users::home_of,
     },
     exec::{Plan, SpawnError, Spawned, Target, open_cgroup, spawn},
-    guest::RUN,
     process::{ChildEnds, LaunchError, make_pipes},
 };
 
@@ -87,10 +88,7 @@ impl Agent {
             return Err(ContainerError::Exists(key.describe()));
         }
         let place = Place {
-            root: Path::new(RUN)
-                .join("containers")
-                .join(&container.name)
-                .join("rootfs"),
+            root: merged(&container.name),
             cgroup: container.cgroup.clone(),
             joined: Arc::clone(joined),
             init: Arc::clone(init),
@@ -109,6 +107,9 @@ impl Agent {
         let inside = Inside::open(&place.root)
             .map_err(ContainerError::io(format!("open root of {}", place.what)))?;
         apply_user(&mut process, &request.user, &inside)?;
+        if let Some(ids) = Ids::of(&place.joined.spec) {
+            ids.check(process.user())?;
+        }
         add_home(&mut process, &inside)?;
         let plan = Plan::new(&process, &place.joined.inherited, &mut warnings)
             .map_err(ContainerError::Invalid)?;
@@ -140,7 +141,7 @@ impl Agent {
         let mut target = Target {
             init: init.as_fd(),
             cgroup: cgroup.as_fd(),
-            user_namespace: has_user_namespace(&place.joined.spec),
+            user_namespace: Ids::of(&place.joined.spec).is_some(),
         };
         let spawned = match spawn(&self.reaper, plan, target, ends) {
             Err(SpawnError::CgroupBusy) => {

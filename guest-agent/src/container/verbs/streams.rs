@@ -4,7 +4,7 @@ use husk_protocol::agent::{Stdio, TerminalSize};
 use oci_spec::runtime::{Process as ProcessSpec, Spec};
 use rustix::fs::Uid;
 
-use crate::container::{error::ContainerError, table::Size};
+use crate::container::{error::ContainerError, ids::outside, table::Size};
 
 /// The size of the terminal that a process gets; none: it gets pipes.
 pub(super) fn terminal_of(
@@ -62,11 +62,7 @@ pub(super) fn owner(spec: &Spec, uid: u32) -> Option<Uid> {
     let Some(mappings) = mappings.filter(|mappings| !mappings.is_empty()) else {
         return Some(Uid::from_raw(uid));
     };
-    mappings.iter().find_map(|mapping| {
-        let offset = uid.checked_sub(mapping.container_id())?;
-        (offset < mapping.size()).then_some(())?;
-        mapping.host_id().checked_add(offset).map(Uid::from_raw)
-    })
+    outside(mappings, uid).map(Uid::from_raw)
 }
 
 /// The error for a user that is nobody.

@@ -329,41 +329,6 @@ fn fields_that_nobody_knows_and_those_of_other_systems_are_ignored_by_name() {
 }
 
 #[test]
-fn user_namespace_wants_mappings_with_its_root() {
-    let with = |mappings: Value| {
-        let mut spec = docker();
-        let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
-        namespaces.push(json!({"type": "user"}));
-        spec["linux"]["uidMappings"] = mappings;
-        spec["linux"]["gidMappings"] =
-            json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
-        adapted_json(&spec)
-    };
-    with(json!([{"containerID": 0, "hostID": 100_000, "size": 65536}])).unwrap();
-    for (mappings, expected) in [
-        (json!([]), "container id 0 is not mapped"),
-        (
-            json!([{"containerID": 1, "hostID": 1, "size": 1}]),
-            "container id 0 is not mapped",
-        ),
-        (
-            json!([{"containerID": 0, "hostID": 1, "size": 0}]),
-            "size 0",
-        ),
-        (
-            json!([{"containerID": 0, "hostID": 4_294_967_295_u32, "size": 2}]),
-            "size 2",
-        ),
-    ] {
-        let told = with(mappings).unwrap_err().to_string();
-        assert!(
-            told.contains("linux.uidMappings") && told.contains(expected),
-            "{told}"
-        );
-    }
-}
-
-#[test]
 fn propagation_of_the_root_is_known_in_both_spellings() {
     for (given, kept) in [
         ("rshared", Some("shared")),

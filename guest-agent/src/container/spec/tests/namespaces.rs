@@ -7,6 +7,7 @@ use super::{Adapted, Path, Place, adapt, spec};
 use crate::{container::ContainerError, process::Shared};
 
 const ALL: Shared = Shared {
+    user: None,
     net: Some(7),
     ipc: Some(8),
     uts: Some(9),

@@ -6,55 +6,36 @@ use std::{
 };
 
 use husk_protocol::agent::CreateContainerRequest;
-use oci_spec::runtime::{LinuxResources, Process as ProcessSpec, Spec};
+use oci_spec::runtime::Process as ProcessSpec;
 
 use crate::{
     container::{
-        cgroup::Cgroup,
         error::ContainerError,
         files::{Inside, bind_volumes},
+        ids::Ids,
         rootfs::RootFs,
-        spec::{Place, adapt, has_user_namespace, set_identity},
+        spec::{Adapted, set_identity},
         users::resolve,
     },
     guest::RUN,
-    process::{Privileges, Shared},
-    seccomp::Program,
+    process::Privileges,
 };
 
-/// What became of a specification.
-pub(super) struct Bundle {
-    pub(super) spec: Spec,
-    pub(super) privileges: Privileges,
-    pub(super) filter: Option<Program>,
-    pub(super) resources: Option<LinuxResources>,
-    pub(super) net_sysctls: Vec<(String, String)>,
-    pub(super) warnings: Vec<String>,
-}
-
-/// Fits the specification to the assembled root, writes it and the pushed files.
+/// Makes what the container is to find in its root, writes the bundle, and says what libcontainer is not told.
 pub(super) fn write_bundle(
     request: &CreateContainerRequest,
     root: &RootFs,
-    cgroup: &Cgroup,
-    shared: Shared,
-) -> Result<Bundle, ContainerError> {
+    ids: Option<&Ids>,
+    adapted: &mut Adapted,
+) -> Result<Privileges, ContainerError> {
     let rootfs = root.merged();
-    let place = Place {
-        rootfs: &rootfs,
-        cgroup: cgroup.path(),
-        read_only: root.read_only,
-        shared,
-    };
-    let mut adapted = adapt(&request.spec_json, place)?;
-    if has_user_namespace(&adapted.spec) {
-        return Err(ContainerError::Unsupported(
-            "linux.namespaces: a user namespace".to_owned(),
-        ));
-    }
     let inside = Inside::open(&rootfs).map_err(ContainerError::io("open root of the container"))?;
+    let inside = inside.with_ids(ids.cloned());
     if let Some(process) = adapted.spec.process_mut() {
         apply_user(process, &request.user, &inside)?;
+        if let Some(ids) = ids {
+            ids.check(process.user())?;
+        }
         let cwd = process.cwd().clone();
         inside
             .make_directories(&cwd)
@@ -80,14 +61,7 @@ pub(super) fn write_bundle(
         )
     };
     write().map_err(ContainerError::io("write bundle"))?;
-    Ok(Bundle {
-        spec: adapted.spec,
-        privileges,
-        filter: adapted.filter,
-        resources: adapted.resources,
-        net_sysctls: adapted.net_sysctls,
-        warnings: adapted.warnings,
-    })
+    Ok(privileges)
 }
 
 /// libcontainer drops capabilities before the filter could be loaded, so it is told of none.

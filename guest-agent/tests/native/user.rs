@@ -1,0 +1,208 @@
+//! Containers with a user namespace.
+
+use husk_protocol::agent::{CreateContainerRequest, PushedFile, Stdio};
+use serde_json::{Value, json};
+use ttrpc::Code;
+
+use crate::harness::{Guest, class, context, create, exec, process, refusal, set_spec};
+
+/// The container's ids begin here outside.
+const FIRST: u32 = 100_000;
+
+fn with_user_namespace(spec: &mut Value) {
+    let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.push(json!({"type": "user"}));
+    // Two ranges: the kernel is told of each.
+    for mappings in ["uidMappings", "gidMappings"] {
+        spec["linux"][mappings] = json!([
+            {"containerID": 0, "hostID": FIRST, "size": 1000},
+            {"containerID": 1000, "hostID": FIRST + 5000, "size": 64536},
+        ]);
+    }
+    // The harness covers a part of /sys, and what is covered cannot be mounted anew: that is the guest's to show.
+    spec["mounts"].as_array_mut().unwrap().pop();
+    spec["process"]["capabilities"] = all_of(&["CAP_CHOWN", "CAP_FOWNER"]);
+}
+
+fn all_of(names: &[&str]) -> Value {
+    json!({"bounding": names, "effective": names, "permitted": names})
+}
+
+fn container(script: &str, change: impl FnOnce(&mut Value)) -> CreateContainerRequest {
+    let mut request = create("c", &[]);
+    set_spec(&mut request, &["sh", "-c", script], |spec| {
+        with_user_namespace(spec);
+        change(spec);
+    });
+    request
+}
+
+#[tokio::test]
+async fn r49_files_network_and_parameters_are_the_containers_own() {
+    let guest = Guest::boot().await;
+    let script = "cat /proc/self/uid_map | busybox tr -s ' '; busybox grep -q '127.0.0.1$' /proc/net/fib_trie && echo up; \
+        cat /proc/sys/net/ipv4/ip_default_ttl; id; hostname; \
+        touch /made /dev/made; busybox mkdir /dir; busybox chown 33:1034 /made; busybox chmod 711 /bin/busybox; \
+        busybox stat -c '%n %u:%g %a' / /work /deep /deep/file /bin/busybox /etc/passwd /made /dir /dev/made /dev/null; \
+        busybox chown 70000 /made 2>&1; ls -ln /proc/self/fd/1 | busybox tr -s ' ' | busybox cut -d' ' -f3; \
+        exec sleep 1000 >/dev/null 2>&1";
+    let mut request = container(script, |spec| {
+        spec["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "77"});
+        spec["process"]["user"] = json!({"uid": 0, "gid": 0, "additionalGids": [50, 1002]});
+    });
+    request.files = vec![PushedFile {
+        path: "/deep/file".into(),
+        mode: 0o640,
+        uid: 1000,
+        gid: 5,
+        ..PushedFile::default()
+    }];
+    guest.run(&request).await;
+    let expected = " 0 100000 1000\n 1000 105000 64536\nup\n77\n\
+        uid=0(root) gid=0 groups=50(log),1002\ninside\n\
+        / 0:0 755\n/work 0:0 755\n/deep 0:0 755\n/deep/file 1000:5 640\n/bin/busybox 0:0 711\n/etc/passwd 0:0 644\n\
+        /made 33:1034 644\n/dir 0:0 755\n/dev/made 0:0 644\n/dev/null 65534:65534 666\n\
+        chown: /made: Invalid argument\n0\n";
+    assert_eq!(guest.read("c", "").await, expected);
+    let changed =
+        "id; cat /proc/self/uid_map | busybox wc -l; busybox stat -L -c %u /proc/self/fd/1";
+    let mut joins = exec("web", &["sh", "-c", changed]);
+    let mut process = process(&["sh", "-c", changed]);
+    process["user"] = json!({"uid": 1033, "gid": 34, "additionalGids": [50]});
+    joins.process_json = serde_json::to_vec(&process).unwrap();
+    guest.calls.exec(context(), &joins).await.unwrap();
+    assert_eq!(
+        guest.read("c", "web").await,
+        "uid=1033 gid=34(web) groups=50(log)\n2\n1033\n"
+    );
+    process["user"] = json!({"uid": 1, "gid": 0, "additionalGids": [65536]});
+    joins.process_json = serde_json::to_vec(&process).unwrap();
+    joins.exec_id = "none".into();
+    let refused = refusal(guest.calls.exec(context(), &joins).await);
+    let words = "process.user.additionalGids 65536 is not in linux.gidMappings";
+    assert_eq!(
+        (refused.message.as_str(), class(&refused).0),
+        (words, Code::INVALID_ARGUMENT)
+    );
+    guest.delete("c").await;
+    assert_eq!(guest.children(), Vec::<String>::new());
+    // The same layer without a mapping.
+    assert_eq!(
+        guest
+            .script("c", "busybox stat -c %u:%a /bin/busybox")
+            .await,
+        "0:755\n"
+    );
+}
+
+/// The filter and the capability sets, of the first process and of an exec, with no_new_privs and without.
+#[tokio::test]
+async fn r49_r72_capabilities_and_filter_are_the_specs() {
+    let guest = Guest::boot().await;
+    let seen = "cat /proc/self/status | busybox grep -E 'Cap(Prm|Eff|Bnd)|NoNew|Seccomp:' | busybox tr -d '\\n\\t'; \
+        busybox mkdir /tmp/$$ 2>&1 | busybox grep -o 'Operation.*'";
+    let script = format!("{seen}; exec sleep 1000 >/dev/null 2>&1");
+    for no_new_privs in [false, true] {
+        let request = container(&script, |spec| {
+            spec["process"]["capabilities"] = all_of(&["CAP_CHOWN", "CAP_SYS_ADMIN"]);
+            spec["process"]["noNewPrivileges"] = json!(no_new_privs);
+            spec["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"},
+            ]});
+        });
+        guest.run(&request).await;
+        let sets = |bits: u64| {
+            format!(
+                "CapPrm:{bits:016x}CapEff:{bits:016x}CapBnd:{bits:016x}NoNewPrivs:{}Seccomp:2\
+                 Operation not permitted\n",
+                u8::from(no_new_privs)
+            )
+        };
+        let expected = sets(1 | 1 << 21);
+        assert_eq!(guest.read("c", "").await, expected);
+        let mut joins = exec("less", &[]);
+        let mut process = process(&["sh", "-c", seen]);
+        process["capabilities"] = all_of(&["CAP_KILL"]);
+        joins.process_json = serde_json::to_vec(&process).unwrap();
+        guest.calls.exec(context(), &joins).await.unwrap();
+        assert_eq!(guest.read("c", "less").await, sets(1 << 5));
+        guest.delete("c").await;
+    }
+}
+
+#[tokio::test]
+async fn r49_terminal_belongs_to_the_containers_user() {
+    let guest = Guest::boot().await;
+    let terminal = || {
+        Some(Stdio {
+            stdout: true,
+            terminal: true,
+            ..Stdio::default()
+        })
+    };
+    let seen = "busybox stat -c '%n %u' $(busybox tty) /dev/console; echo direct > $(busybox tty)";
+    let script = format!("{seen}; exec sleep 1000 </dev/null >/dev/null 2>&1");
+    let mut request = container(&script, |spec| {
+        spec["process"]["terminal"] = json!(true);
+        spec["process"]["user"] = json!({"uid": 33, "gid": 34});
+    });
+    request.stdio = terminal().into();
+    guest.run(&request).await;
+    let mut joins = exec("tty", &[]);
+    let mut process = process(&["sh", "-c", seen]);
+    process["terminal"] = json!(true);
+    process["user"] = json!({"uid": 1034, "gid": 34});
+    joins.process_json = serde_json::to_vec(&process).unwrap();
+    joins.stdio = terminal().into();
+    guest.calls.exec(context(), &joins).await.unwrap();
+    assert_eq!(
+        guest.read("c", "tty").await,
+        "/dev/pts/1 1034\r\n/dev/console 33\r\ndirect\r\n"
+    );
+    guest.delete("c").await;
+}
+
+#[tokio::test]
+async fn r49_what_cannot_be_is_named_and_leaves_nothing() {
+    let guest = Guest::boot().await;
+    type Change = fn(&mut Value);
+    let cases: [(Change, Code, &str); 5] = [
+        (
+            |spec| spec["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "many"}),
+            Code::INTERNAL,
+            "set sysctl net.ipv4.ip_default_ttl: Invalid argument",
+        ),
+        (
+            |spec| spec["process"]["user"] = json!({"uid": 65536, "gid": 0}),
+            Code::INVALID_ARGUMENT,
+            "process.user.uid 65536 is not in linux.uidMappings",
+        ),
+        (
+            |spec| spec["process"]["user"] = json!({"uid": 0, "gid": 65536}),
+            Code::INVALID_ARGUMENT,
+            "process.user.gid 65536 is not in linux.gidMappings",
+        ),
+        (
+            |spec| {
+                spec["linux"]["devices"] =
+                    json!([{"path": "/dev/none", "type": "c", "major": 1, "minor": 3}]);
+            },
+            Code::INTERNAL,
+            "/dev/none",
+        ),
+        (
+            |spec| spec["linux"]["gidMappings"] = json!([]),
+            Code::INVALID_ARGUMENT,
+            "linux.gidMappings: container id 0 is not mapped",
+        ),
+    ];
+    for (change, code, words) in cases {
+        let request = container("true", change);
+        let status = refusal(guest.calls.create_container(context(), &request).await);
+        let message = &status.message;
+        assert!(message.contains(words), "{words}: {message}");
+        assert_eq!(class(&status).0, code, "{message}");
+    }
+    assert_eq!(guest.children(), Vec::<String>::new());
+    assert_eq!(guest.script("c", "echo next").await, "next\n");
+}
