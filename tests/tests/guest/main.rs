@@ -59,6 +59,10 @@ const CHECKS: &[(&str, Check)] = &[
         "r72_r18_filter_and_capability_sets_are_the_specs",
         privileges::status,
     ),
+    (
+        "r49_user_namespace_has_its_ids_files_and_network",
+        privileges::namespace,
+    ),
     ("network_carries_tcp_both_ways", network::both_ways),
     (
         "r66_memory_kill_is_told_of_children_and_of_the_first_process",

@@ -72,7 +72,7 @@ pub(super) fn devices(guest: &Guest) {
 }
 
 /// A specification that sets what can be set, for `script`.
-fn everything(script: &str) -> Value {
+pub(super) fn everything(script: &str) -> Value {
     let mount = |destination: &str, kind: &str, options: &[&str]| json!({"destination": destination, "type": kind, "source": kind, "options": options});
     json!({
         "ociVersion": "1.2.0",
@@ -193,7 +193,7 @@ fn expected() -> Value {
 }
 
 /// Everything in `expected` that `seen` lacks or has otherwise.
-fn differences(seen: &Value, expected: &Value, path: &str, found: &mut Vec<String>) {
+pub(super) fn differences(seen: &Value, expected: &Value, path: &str, found: &mut Vec<String>) {
     match expected {
         Value::Object(fields) => {
             for (name, expected) in fields {

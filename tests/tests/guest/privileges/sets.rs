@@ -10,7 +10,7 @@ use serde_json::json;
 const STATUS: &str = "cat /proc/self/status; mount -t tmpfs none /tmp 2>&1; true";
 
 /// Docker's filter, in both orders, of root and of somebody else with an ambient capability.
-pub(super) fn status(guest: &Guest) {
+pub(crate) fn status(guest: &Guest) {
     let (kill, both) = (1 << 5, 1 | 1 << 5);
     for no_new_privs in [false, true] {
         let root = json!({"bounding": ["CAP_CHOWN", "CAP_KILL"], "permitted": ["CAP_CHOWN", "CAP_KILL"],
