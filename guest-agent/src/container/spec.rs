@@ -121,11 +121,7 @@ fn read<T: DeserializeOwned>(
     warnings: &mut Vec<String>,
 ) -> Result<T, ContainerError> {
     let document = serde_json::from_slice(json).map_err(|error| {
-        let path = match path::at(json, error.line(), error.column()) {
-            path if path.is_empty() => path,
-            path => format!("{path}: "),
-        };
-        ContainerError::Invalid(format!("{what}: {path}{error}"))
+        ContainerError::Invalid(format!("{what}: {}", path::told(json, &error)))
     })?;
     let unknown = known::unknown(json, fields).into_iter();
     warnings.extend(unknown.map(|path| format!("{what}: {path} is ignored: the field is unknown")));
@@ -265,7 +261,7 @@ fn namespaces(mut wanted: Vec<LinuxNamespace>) -> Result<Vec<LinuxNamespace>, Co
     ] {
         if !wanted.iter().any(has(kind)) {
             return Err(ContainerError::Unsupported(format!(
-                "a container without a {kind} namespace of its own"
+                "linux.namespaces: a container without a {kind} namespace of its own"
             )));
         }
     }

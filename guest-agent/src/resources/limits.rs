@@ -29,8 +29,8 @@ pub(crate) fn limits(resources: &LinuxResources) -> Result<Limits, ResourceError
     if let Some(block_io) = resources.block_io() {
         io::translate(block_io, &mut limits)?;
     }
-    for limit in resources.hugepage_limits().iter().flatten() {
-        hugepages(limit)?;
+    for (index, limit) in resources.hugepage_limits().iter().flatten().enumerate() {
+        hugepages(index, limit)?;
     }
     if let Some(network) = resources.network() {
         if network.class_id().is_some_and(|class| class != 0) {
@@ -217,11 +217,11 @@ fn pids(pids: LinuxPids, limits: &mut Limits) -> Result<(), ResourceError> {
 }
 
 /// Orchestrators name every size with 0: that much is what a guest without huge pages gives.
-fn hugepages(limit: &LinuxHugepageLimit) -> Result<(), ResourceError> {
+fn hugepages(index: usize, limit: &LinuxHugepageLimit) -> Result<(), ResourceError> {
     match limit.limit() {
         0 => Ok(()),
         bytes => Err(ResourceError::Unsupported(format!(
-            "hugepageLimits: {bytes} bytes in pages of {:?}: the guest has no huge pages to give",
+            "hugepageLimits[{index}].limit: {bytes} bytes in pages of {:?}: the guest has no huge pages to give",
             limit.page_size()
         ))),
     }

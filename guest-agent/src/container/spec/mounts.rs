@@ -9,6 +9,9 @@ use crate::container::{ContainerError, files::VOLUME};
 /// Volumes of the pod: the one place of the guest that a container may have a part of bound to its own tree.
 const VOLUMES: &str = "/run/husk/volumes";
 
+/// A destination that is longer is told without its end: what is wrong stands behind it.
+const MOST_LETTERS: usize = 200;
+
 /// File systems without a disk below. A disk is mounted by the agent alone.
 const KINDS: [&str; 16] = [
     "bind",
@@ -46,7 +49,9 @@ const FORGOTTEN: [&str; 10] = [
 /// Judges every mount.
 pub(super) fn check(mounts: &[Mount], warnings: &mut Vec<String>) -> Result<(), ContainerError> {
     for (index, mount) in mounts.iter().enumerate() {
-        let place = format!("mounts[{index}] at {}", mount.destination().display());
+        let destination = mount.destination().display().to_string();
+        let shown: String = destination.chars().take(MOST_LETTERS).collect();
+        let place = format!("mounts[{index}] at {shown}");
         check_mount(mount, &place, warnings)?;
     }
     Ok(())

@@ -143,7 +143,7 @@ fn network_parameter_that_is_a_path_is_refused() {
 }
 
 #[test]
-fn what_is_taken_out_is_told() {
+fn r73_labels_are_taken_out_with_a_warning() {
     let adapted = adapted(|spec| {
         spec["process"]["apparmorProfile"] = json!("p");
         spec["process"]["selinuxLabel"] = json!("l");

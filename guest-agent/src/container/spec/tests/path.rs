@@ -5,7 +5,7 @@ use super::{
     fields::put,
     real::{adapted_json, docker},
 };
-use crate::container::spec::path::at;
+use crate::container::spec::path::{About, at};
 
 /// Pointer to the field, its bad value as JSON, and how the error begins.
 type Case = (&'static str, &'static str, &'static str);
@@ -49,7 +49,7 @@ const PROCESS: [Case; 8] = [
     ),
 ];
 
-const REST: [Case; 10] = [
+const REST: [Case; 12] = [
     (
         "/mounts/1/options",
         "\"ro\"",
@@ -96,6 +96,17 @@ const REST: [Case; 10] = [
         "linux.personality.domain: unknown variant `BSD`",
     ),
     ("/hostname", "[\"a\"]", "hostname: invalid type: sequence"),
+    // The reader says nothing of the value, or stops in front of it.
+    (
+        "/linux/namespaces/2/type",
+        "null",
+        "linux.namespaces[2].type: null is none of the words for it",
+    ),
+    (
+        "/linux/maskedPaths/1",
+        "{}",
+        "linux.maskedPaths[1]: invalid type: map",
+    ),
 ];
 
 #[test]
@@ -134,10 +145,14 @@ fn place_in_a_document_has_a_path_whatever_the_document() {
         let before = &json[..end];
         let line = before.matches('\n').count() + 1;
         let column = end - before.rfind('\n').map_or(0, |newline| newline + 1);
-        assert_eq!(at(json.as_bytes(), line, column), expected, "{text}");
+        assert_eq!(
+            at(json.as_bytes(), line, column, About::Behind),
+            expected,
+            "{text}"
+        );
     }
-    assert_eq!(at(b"]]}},,\"\\", 1, 99), "");
-    assert_eq!(at(b"", 0, 0), "");
+    assert_eq!(at(b"]]}},,\"\\", 1, 99, About::Behind), "");
+    assert_eq!(at(b"", 0, 0, About::Ahead), "");
     let long = format!("{{\"{}\": {}", "x".repeat(5000), "[".repeat(5000));
-    assert!(at(long.as_bytes(), 1, long.len()).len() < 300);
+    assert!(at(long.as_bytes(), 1, long.len(), About::Behind).len() < 300);
 }
