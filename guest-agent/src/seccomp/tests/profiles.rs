@@ -1,4 +1,6 @@
-//! Profiles: Docker's and containerd's defaults, and odd ones.
+//! Profiles: Docker's and containerd's defaults, and odd ones. `documented` says whether the default is what it is said to be.
+
+mod documented;
 
 use husk_sandbox::spec::default_profile;
 use oci_spec::runtime::{Capabilities, Capability, LinuxSeccomp};
