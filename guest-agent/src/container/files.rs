@@ -12,8 +12,8 @@ use husk_protocol::agent::PushedFile;
 use oci_spec::runtime::{Mount, Spec};
 use rustix::{
     fs::{
-        AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fchmod, fchown, mkdirat,
-        openat, openat2, unlinkat,
+        AtFlags, CWD, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fchmod, fchown, fstat,
+        mkdirat, openat, openat2, unlinkat,
     },
     io::Errno,
 };
@@ -88,6 +88,15 @@ impl Inside {
         let mut content = Vec::new();
         file.take(MAX_READ_BYTES).read_to_end(&mut content)?;
         Ok(Some(String::from_utf8_lossy(&content).into_owned()))
+    }
+
+    /// The mode of what is there under a path; none when nothing is.
+    fn mode(&self, path: &Path) -> io::Result<Option<u32>> {
+        match self.resolve(path, OFlags::PATH) {
+            Ok(file) => Ok(Some(fstat(&file)?.st_mode & 0o7777)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The directory, made with all that leads to it.
@@ -167,6 +176,34 @@ pub(super) fn bind_volumes(spec: &mut Spec, inside: &Inside) -> Result<(), Conta
         mount.set_source(Some(source.map_err(failed)?));
         mount.set_typ(Some("bind".to_owned()));
         mount.set_options(Some(vec!["rbind".to_owned(), "rw".to_owned()]));
+    }
+    spec.set_mounts(Some(mounts));
+    Ok(())
+}
+
+/// A tmpfs that is not told its mode gets that of the directory that it covers, as under runc. What another mount covers is
+/// not there when the tmpfs is mounted.
+pub(super) fn cover_modes(spec: &mut Spec, inside: &Inside) -> Result<(), ContainerError> {
+    let mut mounts = spec.mounts().clone().unwrap_or_default();
+    for index in 0..mounts.len() {
+        let (before, rest) = mounts.split_at_mut(index);
+        let Some(mount) = rest.first_mut() else {
+            continue;
+        };
+        let path = mount.destination().clone();
+        let mut options = mount.options().clone().unwrap_or_default();
+        let told = options.iter().any(|option| option.starts_with("mode="));
+        let covered = before
+            .iter()
+            .any(|mount| path.starts_with(mount.destination()));
+        if mount.typ().as_deref() != Some("tmpfs") || told || covered {
+            continue;
+        }
+        let failed = ContainerError::io(format!("look at {} of the container", path.display()));
+        if let Some(mode) = inside.mode(&path).map_err(failed)? {
+            options.insert(0, format!("mode={mode:04o}"));
+            mount.set_options(Some(options));
+        }
     }
     spec.set_mounts(Some(mounts));
     Ok(())

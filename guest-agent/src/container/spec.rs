@@ -8,6 +8,7 @@ mod mappings;
 mod mounts;
 mod namespaces;
 mod path;
+mod scheduler;
 mod sysctls;
 
 use std::{os::fd::RawFd, path::Path};
@@ -130,6 +131,10 @@ fn read<T: DeserializeOwned>(
 
 /// Fits a process that joins a container.
 pub(super) fn adapt_exec(json: &[u8]) -> Result<(Process, Vec<String>), ContainerError> {
+    fit_exec(json).map_err(in_one_line)
+}
+
+fn fit_exec(json: &[u8]) -> Result<(Process, Vec<String>), ContainerError> {
     let mut warnings = Vec::new();
     let mut process: Process = read("process", json, &known::PROCESS, &mut warnings)?;
     adapt_process(&mut process, &mut warnings)?;

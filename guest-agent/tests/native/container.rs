@@ -183,12 +183,39 @@ async fn paths_devices_and_home_are_as_runc_leaves_them() {
     );
 }
 
+#[tokio::test]
+async fn tmpfs_without_a_mode_has_that_of_the_directory_below() {
+    let guest = Guest::boot().await;
+    let script = "busybox stat -c '%a' /tight /told /inner/tight /none";
+    let mut request = create("c", &[]);
+    request.files = ["/tight/x", "/told/x", "/inner/tight/x"]
+        .map(|path| PushedFile {
+            path: path.into(),
+            ..PushedFile::default()
+        })
+        .into();
+    set_spec(&mut request, &["sh", "-c", script], |spec| {
+        let mounts = spec["mounts"].as_array_mut().unwrap();
+        let mut mount = |destination: &str, options: &[&str]| {
+            mounts.push(json!({"destination": destination, "type": "tmpfs", "source": "tmpfs", "options": options}));
+        };
+        mount("/tight", &["size=64k"]);
+        mount("/told", &["mode=1711"]);
+        mount("/inner", &["mode=755"]);
+        // What the image has there is out of sight by now.
+        mount("/inner/tight", &[]);
+        mount("/none", &[]);
+    });
+    guest.run(&request).await;
+    assert_eq!(guest.read("c", "").await, "755\n1711\n1777\n1777\n");
+}
+
 /// R106 and what bad input gets: a name and a value, no process, no trace.
 #[tokio::test]
 async fn r106_what_cannot_be_is_named_and_leaves_nothing() {
     let guest = Guest::boot().await;
     type Change = fn(&mut Value);
-    let cases: [(Change, Code, &str); 8] = [
+    let cases: [(Change, Code, &str); 10] = [
         (
             |spec| spec["process"]["cwd"] = json!("/etc/passwd"),
             Code::INTERNAL,
@@ -210,9 +237,19 @@ async fn r106_what_cannot_be_is_named_and_leaves_nothing() {
             "kernel.msgmax",
         ),
         (
-            |spec| spec["mounts"][3]["options"] = json!(["loud"]),
-            Code::INTERNAL,
-            "/sys",
+            |spec| spec["mounts"][3]["options"] = json!(["ro", "loud"]),
+            Code::INVALID_ARGUMENT,
+            "mounts[3] at /sys: option \"loud\" is none of sysfs's: Invalid argument",
+        ),
+        (
+            |spec| spec["mounts"][1]["options"] = json!(["size=much", "mode=755"]),
+            Code::INVALID_ARGUMENT,
+            "mounts[1] at /dev: option \"size=much\" is none of tmpfs's: Invalid argument",
+        ),
+        (
+            |spec| spec["mounts"][1]["options"] = json!(["tmpcopyup"]),
+            Code::UNIMPLEMENTED,
+            "mounts[1] at /dev: option \"tmpcopyup\" is not supported",
         ),
         (
             |spec| spec["mounts"][0]["type"] = json!("ext4"),

@@ -52,8 +52,16 @@ pub(super) fn devices(guest: &Guest) {
         "stdout", "tty", "urandom", "zero",
     ];
     assert_eq!(&lines[4..], nodes, "{sealed:?}");
+    // Priority, policy (SCHED_RR is 2) and I/O class of the first process, and of a child that they are taken from.
+    let scheduled =
+        format!("cut -d' ' -f40,41 /proc/$$/stat /proc/self/stat; ionice -p $$; {script}");
     let given = guest
-        .run(&["/bin/sh", "-c", script], b"", |spec| {
+        .run(&["/bin/sh", "-c", &scheduled], b"", |spec| {
+            let mut changed = serde_json::to_value(&*spec).unwrap();
+            changed["process"]["scheduler"] =
+                json!({"policy": "SCHED_RR", "priority": 7, "flags": ["SCHED_RESET_ON_FORK"]});
+            changed["process"]["ioPriority"] = json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0});
+            *spec = serde_json::from_value(changed).unwrap();
             let rules = json!({"devices": [
                 {"allow": false, "access": "rwm"},
                 {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"},
@@ -64,11 +72,16 @@ pub(super) fn devices(guest: &Guest) {
         .unwrap();
     let lines = given.text();
     let lines: Vec<&str> = lines.lines().collect();
-    assert_eq!(
-        &lines[..4],
-        ["open", "not permitted", "kept", "plain"],
-        "{given:?}"
-    );
+    let expected = [
+        "7 2",
+        "0 0",
+        "idle",
+        "open",
+        "not permitted",
+        "kept",
+        "plain",
+    ];
+    assert_eq!(&lines[..7], expected, "{given:?}");
 }
 
 /// A specification that sets what can be set, for `script`.
@@ -125,7 +138,14 @@ pub(super) fn everything(script: &str) -> Value {
                 "cpu": {"shares": 1024, "quota": 90000, "period": 100_000, "cpus": "0"},
                 "pids": {"limit": 77},
                 "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
-                "unified": {"memory.oom.group": "1", "memory.high": "60000000"},
+                // The disks that a container has are the guest's: the first one is the scratch disk.
+                "blockIO": {
+                    "throttleWriteBpsDevice": [{"major": 254, "minor": 0, "rate": 1_073_741_824}],
+                    "throttleReadIOPSDevice": [{"major": 254, "minor": 0, "rate": 500_000}],
+                },
+                "unified": {
+                    "memory.oom.group": "1", "memory.high": "60000000", "io.max": "254:0 wiops=400000",
+                },
             },
         },
     })
@@ -217,10 +237,14 @@ pub(super) fn fields(guest: &Guest) {
         ("/proc/sys/fs/inotify/max_user_watches", "1048576"),
         ("/proc/sys/fs/aio-max-nr", "1048576"),
     ];
-    const CGROUP: [(&str, &str); 3] = [
+    const CGROUP: [(&str, &str); 4] = [
         ("/sys/fs/cgroup/memory.swap.max", "33554432"),
         ("/sys/fs/cgroup/memory.oom.group", "1"),
         ("/sys/fs/cgroup/memory.high", "59998208"),
+        (
+            "/sys/fs/cgroup/io.max",
+            "254:0 rbps=max wbps=1073741824 riops=500000 wiops=400000",
+        ),
     ];
     let files: Vec<&str> = GUEST.iter().chain(&CGROUP).map(|(path, _)| *path).collect();
     let script = format!(

@@ -5,6 +5,7 @@ use oci_spec::runtime::{
     Linux, LinuxDevice, LinuxDeviceType, LinuxNamespaceType, PosixRlimit, Process, Spec,
 };
 
+use super::scheduler;
 use crate::container::ContainerError;
 
 /// Longest host and domain name of the kernel (`__NEW_UTS_LEN`).
@@ -108,16 +109,10 @@ pub(super) fn check_process(process: &mut Process, warnings: &mut Vec<String>) -
             "process.ioPriority.priority: {priority} is not between 0 and 7"
         ));
     }
-    if let Some(nice) = process
+    process
         .scheduler()
         .as_ref()
-        .and_then(|scheduler| *scheduler.nice())
-        && !(-20..=19).contains(&nice)
-    {
-        return invalid(format!(
-            "process.scheduler.nice: {nice} is not between -20 and 19"
-        ));
-    }
+        .map_or(Ok(()), scheduler::check)?;
     if process.user().username().is_some() || process.command_line().is_some() {
         warnings.push(
             "process.user.username and process.commandLine are ignored: they are of Windows"

@@ -32,8 +32,8 @@ const KINDS: [&str; 16] = [
     "tracefs",
 ];
 
-/// Options that libcontainer takes and forgets.
-const FORGOTTEN: [&str; 10] = [
+/// Options that libcontainer takes and forgets, and one of runc's own that it does not know.
+const FORGOTTEN: [&str; 11] = [
     "idmap",
     "ridmap",
     "shared",
@@ -44,6 +44,7 @@ const FORGOTTEN: [&str; 10] = [
     "sync",
     "dirsync",
     "mand",
+    "tmpcopyup",
 ];
 
 /// Judges every mount.

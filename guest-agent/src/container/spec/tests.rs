@@ -7,6 +7,7 @@ mod mutation;
 mod namespaces;
 mod path;
 mod real;
+mod scheduler;
 
 use std::path::Path;
 
@@ -167,6 +168,15 @@ fn specification_without_process_or_linux_is_invalid() {
     }
     let nonsense = adapt_exec(b"{");
     assert!(matches!(nonsense, Err(ContainerError::Invalid(_))));
+}
+
+#[test]
+fn process_that_is_no_json_is_refused_in_one_line() {
+    let error = adapt_exec(b"{\"a\n\": 1}").unwrap_err().to_string();
+    assert!(
+        error.starts_with("process: a\\n: control character"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -24,6 +24,7 @@ use crate::{
         cgroup::Cgroup,
         error::ContainerError,
         ids::Ids,
+        refused::refused_option,
         rootfs::merged,
         spec::{Adapted, Place, adapt},
         table::{Agent, Container, Joined, Phase, Process, Streams},
@@ -207,7 +208,10 @@ impl Agent {
             Some(owner) => Streams::pipes(pipes, owner)?,
             None => return Err(unmapped(uid)),
         };
-        let launched = launch(&self.reaper, job, ends, &sharing.descriptors()).await?;
+        let launched = launch(&self.reaper, job, ends, &sharing.descriptors()).await;
+        // Of a mount that the kernel refused it does not say why.
+        let launched = launched
+            .map_err(|error| refused_option(spec).unwrap_or_else(|| ContainerError::from(error)))?;
         let streams = match (console, size, owner) {
             (Some(console), Some(size), Some(owner)) => {
                 let what = || ContainerError::io::<io::Error>("take over the terminal");

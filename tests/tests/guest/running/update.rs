@@ -62,6 +62,7 @@ pub(crate) fn limits_figures_and_standstill(guest: &Guest) {
             "{refused}"
         );
         assert_eq!(shell.ask(FILES).await, changed);
+        throttles(&mut shell).await;
         // A shell that cannot fork says so and ends, so it is one of its own.
         let many = "(for n in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done)";
         let said = shell.ask(many).await;
@@ -89,6 +90,31 @@ pub(crate) fn limits_figures_and_standstill(guest: &Guest) {
         shell.tell("exit 5").await;
         assert_eq!(shell.end().await.code, 5);
     });
+}
+
+/// R56: a rate that is changed, and one for a device that the guest does not have.
+async fn throttles(shell: &mut Shell<'_>) {
+    let update = async |shell: &Shell<'_>, minor: i64| {
+        let throttle = json!([{"major": 254, "minor": minor, "rate": 1_000_000_000}]);
+        let limits = json!({"pids": {"limit": 8}, "blockIO": {"throttleReadBpsDevice": throttle}});
+        shell
+            .pod()
+            .update(shell.id(), limits.to_string().into_bytes())
+            .await
+    };
+    let files = "cat /sys/fs/cgroup/io.max /sys/fs/cgroup/pids.max";
+    let refused = update(shell, 4095).await.unwrap_err().to_string();
+    let field = "linux.resources.blockIO.throttleReadBpsDevice[0]";
+    assert!(
+        refused.contains(field) && refused.contains("254:4095"),
+        "{refused}"
+    );
+    assert_eq!(shell.ask(files).await, "7; = 0");
+    update(shell, 0).await.unwrap();
+    let throttled = "254:0 rbps=1000000000 wbps=max riops=max wiops=max; 8; = 0";
+    assert_eq!(shell.ask(files).await, throttled);
+    let back = json!({"pids": {"limit": 7}}).to_string().into_bytes();
+    shell.pod().update(shell.id(), back).await.unwrap();
 }
 
 /// Asks for the figures until they are so.

@@ -75,11 +75,6 @@ fn senseless_process() -> Vec<Case> {
             json!({"class": "IOPRIO_CLASS_BE", "priority": 8}),
             "process.ioPriority.priority: 8",
         ),
-        (
-            "/process/scheduler",
-            json!({"policy": "SCHED_OTHER", "nice": 20}),
-            "process.scheduler.nice: 20",
-        ),
     ]
 }
 

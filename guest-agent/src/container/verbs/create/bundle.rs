@@ -11,7 +11,7 @@ use oci_spec::runtime::Process as ProcessSpec;
 use crate::{
     container::{
         error::ContainerError,
-        files::{Inside, bind_volumes},
+        files::{Inside, bind_volumes, cover_modes},
         ids::Ids,
         rootfs::RootFs,
         spec::{Adapted, set_identity},
@@ -48,6 +48,7 @@ pub(super) fn write_bundle(
     for file in &request.files {
         inside.put(file)?;
     }
+    cover_modes(&mut adapted.spec, &inside)?;
     fs::create_dir_all(state_directory()).map_err(ContainerError::io("make state directory"))?;
     let privileges = match adapted.spec.process_mut() {
         Some(process) => take_privileges(process, &mut adapted.warnings)?,
