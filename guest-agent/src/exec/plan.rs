@@ -2,9 +2,7 @@
 
 use std::{ffi::CString, sync::Arc};
 
-use oci_spec::runtime::{
-    LinuxPersonality, LinuxPersonalityDomain, PosixRlimit, PosixRlimitType, Process, Spec,
-};
+use oci_spec::runtime::{LinuxPersonality, LinuxPersonalityDomain, PosixRlimit, Process, Spec};
 use rustix::{
     fs::Mode,
     process::{Gid, Resource, Rlimit, Uid},
@@ -13,6 +11,7 @@ use rustix::{
 use super::strings::c_string;
 use crate::{
     process::{Privileges, environment, search_path},
+    resources::process_limits,
     seccomp::Program,
 };
 
@@ -40,16 +39,19 @@ pub(crate) struct Inherited {
 }
 
 impl Inherited {
-    /// Out of the container's specification, its capabilities and its compiled filter.
-    pub(crate) fn new(spec: &Spec, privileges: Privileges, filter: Option<Arc<Program>>) -> Self {
+    /// Out of the container's specification, and what was taken out of it.
+    pub(crate) fn new(
+        spec: &Spec,
+        privileges: Privileges,
+        rlimits: Vec<PosixRlimit>,
+        filter: Option<Arc<Program>>,
+    ) -> Self {
         let process = spec.process().as_ref();
         let linux = spec.linux().as_ref();
         Self {
             privileges,
             filter,
-            rlimits: process
-                .and_then(|process| process.rlimits().clone())
-                .unwrap_or_default(),
+            rlimits,
             no_new_privileges: process.and_then(Process::no_new_privileges) == Some(true),
             oom_score_adj: process.and_then(Process::oom_score_adj),
             umask: process.and_then(|process| process.user().umask()),
@@ -125,7 +127,7 @@ impl Plan {
             umask: umask(user.umask().or(inherited.umask))?,
             privileges,
             filter: inherited.filter.clone(),
-            rlimits: self::rlimits(
+            rlimits: process_limits(
                 rlimits
                     .filter(|limits| !limits.is_empty())
                     .unwrap_or(&inherited.rlimits),
@@ -220,52 +222,6 @@ fn personality(personality: Option<&LinuxPersonality>) -> Result<Option<libc::c_
         LinuxPersonalityDomain::PerLinux => PER_LINUX,
         LinuxPersonalityDomain::PerLinux32 => PER_LINUX32,
     }))
-}
-
-fn rlimits(limits: &[PosixRlimit]) -> Result<Vec<(Resource, Rlimit)>, String> {
-    let mut seen = Vec::new();
-    for limit in limits {
-        if limit.soft() > limit.hard() {
-            return Err(format!(
-                "process.rlimits: soft {} of {} is more than hard {}",
-                limit.soft(),
-                limit.typ(),
-                limit.hard()
-            ));
-        }
-        let resource = resource(limit.typ());
-        if seen.iter().any(|(known, _)| *known == resource) {
-            return Err(format!("process.rlimits names {} twice", limit.typ()));
-        }
-        let value = |value: u64| (value != libc::RLIM_INFINITY).then_some(value);
-        let limit = Rlimit {
-            current: value(limit.soft()),
-            maximum: value(limit.hard()),
-        };
-        seen.push((resource, limit));
-    }
-    Ok(seen)
-}
-
-fn resource(kind: PosixRlimitType) -> Resource {
-    match kind {
-        PosixRlimitType::RlimitCpu => Resource::Cpu,
-        PosixRlimitType::RlimitFsize => Resource::Fsize,
-        PosixRlimitType::RlimitData => Resource::Data,
-        PosixRlimitType::RlimitStack => Resource::Stack,
-        PosixRlimitType::RlimitCore => Resource::Core,
-        PosixRlimitType::RlimitRss => Resource::Rss,
-        PosixRlimitType::RlimitNproc => Resource::Nproc,
-        PosixRlimitType::RlimitNofile => Resource::Nofile,
-        PosixRlimitType::RlimitMemlock => Resource::Memlock,
-        PosixRlimitType::RlimitAs => Resource::As,
-        PosixRlimitType::RlimitLocks => Resource::Locks,
-        PosixRlimitType::RlimitSigpending => Resource::Sigpending,
-        PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
-        PosixRlimitType::RlimitNice => Resource::Nice,
-        PosixRlimitType::RlimitRtprio => Resource::Rtprio,
-        PosixRlimitType::RlimitRttime => Resource::Rttime,
-    }
 }
 
 #[cfg(test)]

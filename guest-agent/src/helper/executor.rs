@@ -13,7 +13,7 @@ use std::{
 use libcontainer::workload::{
     Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
 };
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{PosixRlimit, Process, Spec};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::{
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     init::program,
     process::{Failure, FailureClass, Privileges, Record, environment, search_path, write_record},
+    resources::take_limits,
     seccomp::{Program, load},
 };
 
@@ -37,11 +38,12 @@ pub(super) struct CommandExecutor {
 
 /// What the process takes on itself.
 ///
-/// libcontainer gets a specification without capabilities and filter, and leaves the process with all capabilities,
+/// libcontainer gets a specification without capabilities, limits and filter, and leaves the process with all capabilities,
 /// whatever its user is; it sets no_new_privs long before.
 #[derive(Clone)]
 pub(super) struct Confinement {
     pub(super) privileges: Privileges,
+    pub(super) rlimits: Vec<PosixRlimit>,
     pub(super) filter: Option<Arc<Program>>,
     /// The small init comes first, and the command is its child.
     pub(super) init: bool,
@@ -85,6 +87,7 @@ impl CommandExecutor {
             .map_err(|error| Failure::other(name, &error.into()))?;
         let Confinement {
             privileges,
+            rlimits,
             filter,
             init,
         } = &self.confinement;
@@ -93,6 +96,11 @@ impl CommandExecutor {
             let program = program().map_err(|error| Failure::other("make init", &error))?;
             image = image.under(program);
         }
+        // The filter may forbid it, and nothing is opened from here on.
+        take_limits(rlimits).map_err(|error| Failure {
+            class: FailureClass::Other,
+            text: error.to_string(),
+        })?;
         let process = spec.process().as_ref();
         let last = process.and_then(Process::no_new_privileges) == Some(true);
         let unfiltered = |error: io::Error| Failure::other("load linux.seccomp", &error);

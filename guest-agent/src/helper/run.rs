@@ -7,10 +7,7 @@ use std::{
 };
 
 use libcontainer::{container::builder::ContainerBuilder, syscall::syscall::SyscallType};
-use oci_spec::runtime::{PosixRlimit, PosixRlimitType};
-use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
-};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::{
     executor::{CommandExecutor, Confinement},
@@ -20,6 +17,7 @@ use super::{
 };
 use crate::{
     process::{Action, FailureClass, HelperJob, Record, write_record},
+    resources::make_room,
     seccomp::Program,
 };
 
@@ -56,6 +54,7 @@ fn make(
 ) -> Result<u32, Box<dyn Error>> {
     // A container must not be able to look into the process that enters it.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    make_room(&job.rlimits)?;
     let builder = ContainerBuilder::new(job.name.clone(), SyscallType::default())
         .with_root_path(&job.state)?
         .with_executor(CommandExecutor::new(Arc::clone(report), confinement(job)?))
@@ -63,35 +62,12 @@ fn make(
     let pid = match job.action {
         Action::Create => {
             inherited.join(&job.names)?;
-            raise(&job.raised)?;
             network::enter(inherited.net.as_ref(), &job.net_sysctls)?;
             let container = builder.as_init(&job.bundle).with_systemd(false).build()?;
             container.pid().ok_or("container has no process")?
         }
     };
     Ok(u32::try_from(pid.as_raw())?)
-}
-
-/// libcontainer sets limits when it is in the container's user namespace, where no hard limit can be raised.
-fn raise(limits: &[PosixRlimit]) -> Result<(), String> {
-    for limit in limits {
-        let resource = match limit.typ() {
-            PosixRlimitType::RlimitMemlock => Resource::Memlock,
-            PosixRlimitType::RlimitMsgqueue => Resource::Msgqueue,
-            PosixRlimitType::RlimitNice => Resource::Nice,
-            PosixRlimitType::RlimitNofile => Resource::Nofile,
-            PosixRlimitType::RlimitRtprio => Resource::Rtprio,
-            PosixRlimitType::RlimitSigpending => Resource::Sigpending,
-            _ => continue,
-        };
-        let now = getrlimit(resource);
-        if now.maximum.is_some_and(|most| most < limit.hard()) {
-            let maximum = Some(limit.hard()).filter(|hard| *hard != u64::MAX);
-            setrlimit(resource, Rlimit { maximum, ..now })
-                .map_err(|errno| format!("set process.rlimits ({}): {errno}", limit.typ()))?;
-        }
-    }
-    Ok(())
 }
 
 /// What the process takes on itself, because libcontainer cannot do it or not in the right order.
@@ -103,6 +79,7 @@ fn confinement(job: &HelperJob) -> Result<Confinement, Box<dyn Error>> {
         .transpose()?;
     Ok(Confinement {
         privileges: job.privileges,
+        rlimits: job.rlimits.clone(),
         filter: filter.map(Arc::new),
         init: job.init,
     })

@@ -122,6 +122,9 @@ enum Outcome {
     Failed(FailureClass, String),
 }
 
+/// What libcontainer puts behind a cause.
+const CLEANUP: &str = ". error during cleanup: ";
+
 #[derive(Debug)]
 struct Report {
     pipe: pipe::Receiver,
@@ -146,7 +149,7 @@ impl Report {
                     Record::Created(pid) => return Ok(Some(Outcome::Created(pid))),
                     Record::Note(text) => self.notes.push(text),
                     Record::Failed(class, text) => {
-                        let text = self.with_cause(class, text);
+                        let text = with_cause(class, text, &self.notes);
                         self.end().await?;
                         return Ok(Some(Outcome::Failed(class, text)));
                     }
@@ -171,16 +174,19 @@ impl Report {
             }
         }
     }
+}
 
-    /// libcontainer's errors lose their causes on the way between its processes; the first error that it logged
-    /// names the place. Failures of the command need none: their text is complete.
-    fn with_cause(&self, class: FailureClass, text: String) -> String {
-        match self.notes.first() {
-            Some(note) if class == FailureClass::Other && !text.contains(note.as_str()) => {
-                format!("{text}: {note}")
-            }
-            _ => text,
-        }
+/// libcontainer's errors lose their causes on the way between its processes; the first error that it logged names the
+/// place. Failures of the command need none: their text is complete. What its clean-up met is no cause, and who is told
+/// of the failure cleans up once more.
+fn with_cause(class: FailureClass, text: String, notes: &[String]) -> String {
+    if class != FailureClass::Other {
+        return text;
+    }
+    let cause = text.split(CLEANUP).next().unwrap_or_default();
+    match notes.first() {
+        Some(note) if !cause.contains(note.as_str()) => format!("{cause}: {note}"),
+        _ => cause.to_owned(),
     }
 }
 
@@ -189,3 +195,6 @@ pub(crate) fn job_from_environment() -> Option<Result<HelperJob, serde_json::Err
     let job = env::var_os(HELPER_ENV)?;
     Some(serde_json::from_slice(job.as_encoded_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

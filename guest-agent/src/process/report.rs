@@ -67,11 +67,11 @@ pub(crate) struct HelperJob {
     pub(crate) net_sysctls: Vec<(String, String)>,
     /// What its specification says; libcontainer is told nothing of it.
     pub(crate) privileges: Privileges,
+    /// Nor of these.
+    pub(crate) rlimits: Vec<PosixRlimit>,
     /// The program of its system call filter, as words: at most 86 KB of JSON, of the 128 KiB that one string of an
     /// environment may have.
     pub(crate) filter: Option<Vec<u64>>,
-    /// Hard limits that may be above the agent's: in the user namespace that the container has it could not raise them.
-    pub(crate) raised: Vec<PosixRlimit>,
     /// Whether the small init is the first process, and the command its child.
     pub(crate) init: bool,
     /// Descriptor of the report pipe.

@@ -211,7 +211,8 @@ fn check_list(field: &str, list: &str) -> Result<(), ResourceError> {
 
 fn pids(pids: LinuxPids, limits: &mut Limits) -> Result<(), ResourceError> {
     if let Some(value) = size("pids.limit", pids.limit())? {
-        limits.early("pids.max", value, "pids.limit");
+        // Late: what makes a container are two processes for a moment, and one may be allowed.
+        limits.late("pids.max", value, "pids.limit");
     }
     Ok(())
 }
@@ -244,7 +245,7 @@ fn unified(resources: &LinuxResources, limits: &mut Limits) -> Result<(), Resour
             return Err(ResourceError::Unsupported(what));
         }
         let setting = Setting::new(file.as_str(), value.as_str(), format!("unified.{file}"));
-        if file.starts_with("cpu.max") {
+        if file.starts_with("cpu.max") || file == "pids.max" {
             limits.late.push(setting);
         } else {
             limits.early.push(setting);

@@ -2,8 +2,8 @@
 //!
 //! `limits` turns `linux.resources` into values for cgroup v2 files, `devices` turns the device rules into a program
 //! that the kernel asks for each device; both are pure functions. `cgroup` makes the container's cgroup with them,
-//! `update` changes its limits, `figures` reads what it has used.
-//! Called by `container`.
+//! `update` changes its limits, `figures` reads what it has used; `rlimits` are those of one process.
+//! Called by `container`, `exec` and `helper`.
 
 mod cgroup;
 mod devices;
@@ -11,6 +11,7 @@ mod error;
 mod figures;
 mod io;
 mod limits;
+mod rlimits;
 mod settings;
 mod update;
 
@@ -19,5 +20,6 @@ pub(crate) use cgroup::check;
 pub(crate) use cgroup::{CgroupTree, settle};
 pub(crate) use error::ResourceError;
 pub(crate) use figures::figures;
+pub(crate) use rlimits::{make_room, process_limits, take_limits};
 pub(crate) use settings::Limits;
 pub(crate) use update::update;

@@ -12,7 +12,25 @@ const SIGKILL: u32 = 9;
 const SIGTERM: u32 = 15;
 
 pub(super) fn exit_codes(guest: &Guest) {
-    // Small ones are everywhere in these checks.
+    // Small ones are everywhere in these checks. What makes the container needs more than its process may have.
+    let script = "ulimit -n; ulimit -s; (exit 1) || exit 255";
+    let outcome = guest.run(&["/bin/sh", "-c", script], b"", |spec| {
+        let resources = serde_json::json!({"pids": {"limit": 1}});
+        let linux = spec.linux_mut().as_mut().unwrap();
+        linux.set_resources(Some(serde_json::from_value(resources).unwrap()));
+        let rlimits = serde_json::json!([
+            {"type": "RLIMIT_NOFILE", "soft": 3, "hard": 4},
+            {"type": "RLIMIT_STACK", "soft": 128 << 10, "hard": 128 << 10},
+        ]);
+        let process = spec.process_mut().as_mut().unwrap();
+        process.set_rlimits(Some(serde_json::from_value(rlimits).unwrap()));
+    });
+    let outcome = outcome.unwrap();
+    assert!(outcome.text().starts_with("3\n128\n"), "{outcome:?}");
+    let complaint = String::from_utf8_lossy(&outcome.stderr);
+    assert!(complaint.contains("can't fork"), "{outcome:?}");
+    // The shell's own, as under runc.
+    assert_eq!(outcome.exit.code, 2, "{outcome:?}");
     let outcome = guest.sh("exit 255").unwrap();
     assert_eq!(outcome.exit.code, 255, "{outcome:?}");
     // Pid 1 of a pid namespace is immune to its own signals.

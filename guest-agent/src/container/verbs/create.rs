@@ -16,7 +16,7 @@ pub(in crate::container) use bundle::{apply_user, state_directory};
 use husk_protocol::agent::{CreateContainerRequest, Stdio};
 use oci_spec::runtime::{LinuxResources, Spec};
 use tokio::sync::watch;
-use user::{delegate, mapped, raised};
+use user::{delegate, mapped};
 
 use super::streams::{owner, terminal_of, unmapped};
 use crate::{
@@ -114,7 +114,7 @@ impl Agent {
         let written = write_bundle(request, &root, ids.as_ref(), &mut adapted);
         let directory = root.directory().to_owned();
         self.table().container_mut(&request.container_id)?.root = Some(root);
-        let privileges = written?;
+        let (privileges, rlimits) = written?;
         let Adapted {
             spec,
             filter,
@@ -124,13 +124,9 @@ impl Agent {
         } = adapted;
         let limits = self.make_cgroup(cgroup, resources.as_ref())?;
         warnings.extend_from_slice(&limits.warnings);
-        let raised = match &ids {
-            Some(ids) => {
-                delegate(&spec, ids, cgroup)?;
-                raised(&spec)
-            }
-            None => Vec::new(),
-        };
+        if let Some(ids) = &ids {
+            delegate(&spec, ids, cgroup)?;
+        }
         let job = HelperJob {
             action: Action::Create,
             name: name.to_owned(),
@@ -138,6 +134,7 @@ impl Agent {
             state: state_directory(),
             console: None,
             privileges,
+            rlimits: rlimits.clone(),
             filter: filter.as_ref().map(Program::to_words),
             shared: sharing.numbers(),
             names: Names {
@@ -145,7 +142,6 @@ impl Agent {
                 domain: spec.domainname().clone(),
             },
             net_sysctls,
-            raised,
             init: request.init,
             report_fd: -1,
         };
@@ -158,7 +154,7 @@ impl Agent {
         let container = table.container_mut(&request.container_id)?;
         container.phase = Phase::Created(starting);
         container.joined = Some(Arc::new(Joined {
-            inherited: Inherited::new(&spec, privileges, filter.map(Arc::new)),
+            inherited: Inherited::new(&spec, privileges, rlimits, filter.map(Arc::new)),
             spec,
             devpts,
         }));

@@ -55,16 +55,17 @@ fn what_the_process_says_goes_before_its_container() {
         "process": {
             "user": {"uid": 0, "gid": 0, "umask": 7}, "args": ["init"], "cwd": "/",
             "noNewPrivileges": true, "oomScoreAdj": 5,
-            "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1, "hard": u64::MAX}],
         },
         "linux": {"personality": {"domain": "LINUX32"}},
     });
+    let rlimits = json!([{"type": "RLIMIT_NOFILE", "soft": 1, "hard": u64::MAX}]);
+    let rlimits = serde_json::from_value(rlimits).unwrap();
     let spec: Spec = serde_json::from_value(spec).unwrap();
     let privileges = Privileges {
         effective: 1,
         ..Privileges::default()
     };
-    let inherited = Inherited::new(&spec, privileges, None);
+    let inherited = Inherited::new(&spec, privileges, rlimits, None);
     let plan = |process: &Process| Plan::new(process, &inherited, &mut Vec::new()).unwrap();
     let silent = plan(&process(|_| {}));
     assert_eq!(silent.privileges, privileges);

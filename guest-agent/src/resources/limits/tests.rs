@@ -137,9 +137,10 @@ fn cpu_fields_that_the_guest_has_not_are_refused_by_name() {
 
 #[test]
 fn r67_number_of_processes_is_limited() {
-    assert_eq!(early(json!({"pids": {"limit": 7}})), ["pids.max=7"]);
-    assert_eq!(early(json!({"pids": {"limit": -1}})), ["pids.max=max"]);
-    assert!(early(json!({"pids": {"limit": 0}})).is_empty());
+    let late = |pids| written(json!({"pids": pids})).1;
+    assert_eq!(late(json!({"limit": 7})), ["pids.max=7"]);
+    assert_eq!(late(json!({"limit": -1})), ["pids.max=max"]);
+    assert!(late(json!({"limit": 0})).is_empty());
     let told = translated(json!({"pids": {"limit": -7}})).unwrap_err();
     assert!(told.contains("pids.limit: -7"), "{told}");
 }
@@ -216,10 +217,10 @@ fn network_classes_are_ignored_and_rdma_is_refused_by_name() {
 #[test]
 fn unified_files_are_written_as_they_are() {
     let (early, late) = written(json!({"unified": {
-        "memory.high": "1000", "cpu.max": "max 5000", "cgroup.max.depth": "3"
+        "memory.high": "1000", "cpu.max": "max 5000", "cgroup.max.depth": "3", "pids.max": "1"
     }}));
     assert_eq!(early, ["cgroup.max.depth=3", "memory.high=1000"]);
-    assert_eq!(late, ["cpu.max=max 5000"]);
+    assert_eq!(late, ["cpu.max=max 5000", "pids.max=1"]);
 }
 
 #[test]

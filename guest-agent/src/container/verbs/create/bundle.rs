@@ -6,7 +6,7 @@ use std::{
 };
 
 use husk_protocol::agent::CreateContainerRequest;
-use oci_spec::runtime::Process as ProcessSpec;
+use oci_spec::runtime::{PosixRlimit, Process as ProcessSpec};
 
 use crate::{
     container::{
@@ -27,7 +27,7 @@ pub(super) fn write_bundle(
     root: &RootFs,
     ids: Option<&Ids>,
     adapted: &mut Adapted,
-) -> Result<Privileges, ContainerError> {
+) -> Result<(Privileges, Vec<PosixRlimit>), ContainerError> {
     let rootfs = root.merged();
     let inside = Inside::open(&rootfs).map_err(ContainerError::io("open root of the container"))?;
     let inside = inside.with_ids(ids.cloned());
@@ -50,9 +50,12 @@ pub(super) fn write_bundle(
     }
     cover_modes(&mut adapted.spec, &inside)?;
     fs::create_dir_all(state_directory()).map_err(ContainerError::io("make state directory"))?;
-    let privileges = match adapted.spec.process_mut() {
-        Some(process) => take_privileges(process, &mut adapted.warnings)?,
-        None => Privileges::default(),
+    let (privileges, rlimits) = match adapted.spec.process_mut() {
+        Some(process) => {
+            let privileges = take_privileges(process, &mut adapted.warnings)?;
+            (privileges, take_rlimits(process))
+        }
+        None => Default::default(),
     };
     let directory = root.directory();
     let write = || {
@@ -62,7 +65,7 @@ pub(super) fn write_bundle(
         )
     };
     write().map_err(ContainerError::io("write bundle"))?;
-    Ok(privileges)
+    Ok((privileges, rlimits))
 }
 
 /// libcontainer drops capabilities before the filter could be loaded, so it is told of none.
@@ -73,6 +76,13 @@ fn take_privileges(
     let privileges = Privileges::of(process.capabilities().as_ref(), warnings);
     process.set_capabilities(None);
     privileges.map_err(ContainerError::Invalid)
+}
+
+/// libcontainer would take them on long before it has made the container.
+fn take_rlimits(process: &mut ProcessSpec) -> Vec<PosixRlimit> {
+    let rlimits = process.rlimits().clone();
+    process.set_rlimits(None);
+    rlimits.unwrap_or_default()
 }
 
 pub(in crate::container) fn apply_user(

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use nix::sched::CloneFlags;
-use oci_spec::runtime::{Mount, PosixRlimit, PosixRlimitType, Process, Spec};
+use oci_spec::runtime::{Mount, Spec};
 use rustix::fs::chown;
 
 use crate::{
@@ -71,22 +71,4 @@ pub(super) fn delegate(spec: &Spec, ids: &Ids, cgroup: &Cgroup) -> Result<(), Co
             .map_err(ContainerError::io(format!("delegate {}", path.display())))?;
     }
     Ok(())
-}
-
-/// Limits that the guest's root may raise and that of a user namespace may not; all others are unlimited before.
-pub(super) fn raised(spec: &Spec) -> Vec<PosixRlimit> {
-    let limits = spec.process().as_ref().map(Process::rlimits);
-    let finite = |limit: &&PosixRlimit| {
-        matches!(
-            limit.typ(),
-            PosixRlimitType::RlimitMemlock
-                | PosixRlimitType::RlimitMsgqueue
-                | PosixRlimitType::RlimitNice
-                | PosixRlimitType::RlimitNofile
-                | PosixRlimitType::RlimitRtprio
-                | PosixRlimitType::RlimitSigpending
-        )
-    };
-    let limits = limits.into_iter().flatten().flatten();
-    limits.filter(finite).copied().collect()
 }
