@@ -15,7 +15,7 @@ use husk_sandbox::{
         Dirs, Disk, MachineEnd, Pod, PodError, PodName, PodSpec, ProcessExit, SCRATCH_SERIAL,
         Timeline, launch,
     },
-    spec::Shape,
+    spec::{Shape, default_profile},
 };
 use oci_spec::runtime::Spec;
 use tokio::{
@@ -282,7 +282,7 @@ fn flavour() -> Result<FlavourChoice> {
     }
 }
 
-/// oci-spec's default container with these arguments, in a read-write root.
+/// oci-spec's default container with these arguments, in a read-write root, under the filter that `husk run` gives it.
 #[must_use]
 pub fn default_spec(args: &[&str]) -> Spec {
     let mut spec = Spec::default();
@@ -295,6 +295,15 @@ pub fn default_spec(args: &[&str]) -> Spec {
     if let Some(root) = spec.root_mut() {
         root.set_path("rootfs".into());
         root.set_readonly(Some(false));
+    }
+    let granted = spec
+        .process()
+        .as_ref()
+        .and_then(|process| process.capabilities().as_ref()?.bounding().clone());
+    if let Some(linux) = spec.linux_mut() {
+        let profile = default_profile(&granted.unwrap_or_default());
+        // Both sides are ours: it is a profile.
+        linux.set_seccomp(serde_json::from_value(profile).ok());
     }
     spec
 }
