@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, os::fd::BorrowedFd, path::Path};
 
-use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Spec, User};
+use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Mount, Spec, User};
 use rustix::{
     fs::{CWD, Gid, Uid},
     mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
@@ -11,7 +11,7 @@ use rustix::{
 use super::error::ContainerError;
 use crate::process::map_mount;
 
-/// Both mappings of a user namespace. They are checked: container id 0 is in each.
+/// Both mappings of a user namespace, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ids {
     uids: Vec<LinuxIdMapping>,
@@ -41,6 +41,16 @@ impl Ids {
         Some(Self {
             uids: linux.uid_mappings().clone().unwrap_or_default(),
             gids: linux.gid_mappings().clone().unwrap_or_default(),
+        })
+    }
+
+    /// Of a mount; none without mappings of its own.
+    pub(super) fn of_mount(mount: &Mount) -> Option<Self> {
+        let (uids, gids) = (mount.uid_mappings().clone(), mount.gid_mappings().clone());
+        let given = |mappings: &Vec<_>| !mappings.is_empty();
+        Some(Self {
+            uids: uids.filter(given)?,
+            gids: gids.filter(given)?,
         })
     }
 
@@ -106,16 +116,35 @@ pub(super) fn lines(mappings: &[LinuxIdMapping]) -> String {
     })
 }
 
+/// Options of a mount with mapped ids: its own, or of those below it, too.
+pub(super) const IDMAP: [&str; 2] = ["idmap", "ridmap"];
+
+/// Whether the ids of a mount are to be mapped.
+pub(super) fn is_mapped(mount: &Mount) -> bool {
+    let mut options = mount.options().iter().flatten();
+    let given = [mount.uid_mappings(), mount.gid_mappings()];
+    options.any(|option| IDMAP.contains(&option.as_str()))
+        || given.into_iter().flatten().flatten().next().is_some()
+}
+
+/// How much of a tree of mounts is shown, and how much of it with other ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Depth {
+    pub(super) all_shown: bool,
+    pub(super) all_mapped: bool,
+}
+
 /// Shows at `target` what is at `source`, with its ids mapped as those of a user namespace.
 pub(super) fn mount_mapped(
     source: &Path,
     target: &Path,
     namespace: BorrowedFd<'_>,
-    flags: OpenTreeFlags,
+    depth: Depth,
 ) -> rustix::io::Result<()> {
-    let flags = flags | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, depth.all_shown);
     let tree = open_tree(CWD, source, flags)?;
-    map_mount(&tree, namespace)?;
+    map_mount(&tree, namespace, depth.all_mapped)?;
     let whole = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(&tree, c"", CWD, target, whole)
 }

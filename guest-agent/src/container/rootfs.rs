@@ -10,12 +10,12 @@ use std::{
 use husk_protocol::agent::RootFs as Wanted;
 use rustix::{
     fs::chown,
-    mount::{MountFlags, OpenTreeFlags, UnmountFlags, mount, unmount},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
 use super::{
     error::ContainerError,
-    ids::{Mapped, mount_mapped},
+    ids::{Depth, Mapped, mount_mapped},
 };
 use crate::guest::{RUN, Serial, find_disk};
 
@@ -45,7 +45,7 @@ pub(super) struct RootFs {
 impl RootFs {
     /// Where the container's processes will have their `/`.
     pub(super) fn merged(&self) -> PathBuf {
-        self.directory.join(ROOT)
+        merged_in(&self.directory)
     }
 
     /// Directory of the bundle.
@@ -53,8 +53,8 @@ impl RootFs {
         &self.directory
     }
 
-    /// Where mounts with mapped ids are attached.
-    fn mapped(&self) -> PathBuf {
+    /// Where mounts with mapped ids are attached; all are gone before anything is removed.
+    pub(super) fn mapped(&self) -> PathBuf {
         self.directory.join("mapped")
     }
 
@@ -70,7 +70,7 @@ impl RootFs {
         let show = |(number, layer): (usize, &PathBuf)| {
             let point = self.mapped().join(number.to_string());
             fs::create_dir_all(&point)?;
-            mount_mapped(layer, &point, mapped.namespace, OpenTreeFlags::empty())?;
+            mount_mapped(layer, &point, mapped.namespace, Depth::default())?;
             Ok(point)
         };
         let shown: io::Result<_> = layers.iter().enumerate().map(show).collect();
@@ -88,7 +88,8 @@ impl RootFs {
         };
         for entry in entries {
             let entry = entry.map_err(ContainerError::io("list mounts with mapped ids"))?;
-            unmount_if_mounted(&entry.path())?;
+            // What is mounted below a volume goes with it.
+            unmount_as(&entry.path(), UnmountFlags::DETACH)?;
         }
         Ok(())
     }
@@ -104,7 +105,12 @@ fn container_directory(name: &str) -> PathBuf {
 
 /// Where its root will be.
 pub(super) fn merged(name: &str) -> PathBuf {
-    container_directory(name).join(ROOT)
+    merged_in(&container_directory(name))
+}
+
+/// The same, in that directory.
+pub(super) fn merged_in(directory: &Path) -> PathBuf {
+    directory.join(ROOT)
 }
 
 fn image_point(serial: &Serial) -> PathBuf {
@@ -293,7 +299,11 @@ fn overlay_options(root: &RootFs, layers: &[PathBuf]) -> Result<CString, Contain
 }
 
 fn unmount_if_mounted(point: &Path) -> Result<(), ContainerError> {
-    match unmount(point, UnmountFlags::NOFOLLOW) {
+    unmount_as(point, UnmountFlags::empty())
+}
+
+fn unmount_as(point: &Path, flags: UnmountFlags) -> Result<(), ContainerError> {
+    match unmount(point, UnmountFlags::NOFOLLOW | flags) {
         // Not there, or not a mount point.
         Ok(()) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => Ok(()),
         Err(errno) => Err(ContainerError::io(format!("unmount {}", point.display()))(

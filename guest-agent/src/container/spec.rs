@@ -86,8 +86,8 @@ fn fit(json: &[u8], place: Place<'_>) -> Result<Adapted, ContainerError> {
     fields::check_top(&spec, &mut warnings)?;
     refuse_hooks(&spec)?;
     spec.set_hooks(None);
-    mounts::check(spec.mounts().as_deref().unwrap_or_default(), &mut warnings)?;
     mappings::check(&spec)?;
+    mounts::check(spec.mounts().as_deref().unwrap_or_default(), &mut warnings)?;
     let read_only = spec
         .root()
         .as_ref()

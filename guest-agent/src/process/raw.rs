@@ -71,8 +71,16 @@ struct MountAttributes {
 /// linux/mount.h
 const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 
+/// linux/fcntl.h
+const AT_RECURSIVE: c_int = 0x8000;
+
 /// Lets a mount that is not attached anywhere show its files with the ids of a user namespace.
-pub(crate) fn map_mount(mount: impl AsFd, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(crate) fn map_mount(
+    mount: impl AsFd,
+    namespace: BorrowedFd<'_>,
+    with_all_below: bool,
+) -> Result<(), Errno> {
+    let deep = if with_all_below { AT_RECURSIVE } else { 0 };
     let attributes = MountAttributes {
         set: MOUNT_ATTR_IDMAP,
         clear: 0,
@@ -86,7 +94,7 @@ pub(crate) fn map_mount(mount: impl AsFd, namespace: BorrowedFd<'_>) -> Result<(
             libc::SYS_mount_setattr,
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH | deep,
             ptr::from_ref(&attributes),
             size_of_val(&attributes),
         )

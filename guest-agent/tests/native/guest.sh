@@ -1,6 +1,10 @@
 # Makes private namespaces look like a guest whose agent has prepared its file systems.
 mount -t tmpfs tmpfs /run
 mkdir /run/husk /run/tree
+mkdir -p /run/husk/volumes/v/deep
+touch /run/husk/volumes/v/file /run/husk/volumes/single
+mount -t tmpfs tmpfs /run/husk/volumes/v/deep
+chown 7:8 /run/husk/volumes/v/file
 # The tree of cgroups is the host's: a part of it becomes the root that the agent sees.
 mount -t cgroup2 cgroup2 /run/tree
 mkdir "/run/tree/$CGROUP"

@@ -163,6 +163,49 @@ async fn r49_terminal_belongs_to_the_containers_user() {
 }
 
 #[tokio::test]
+async fn r49_volumes_have_the_ids_that_their_mounts_say() {
+    let guest = Guest::boot().await;
+    let seen = "busybox stat -c '%n %u:%g' /own /own/file /own/deep /deeper/deep /other /other/file /plain/file /single; \
+        touch /own/mine && busybox stat -c '%n %u' /own/mine /other/mine /plain/mine";
+    let bind = |source: &str, destination: &str, options: &[&str]| json!({"type": "bind", "source": format!("/run/husk/volumes/{source}"), "destination": destination, "options": options});
+    let mut request = container(seen, |spec| {
+        let mounts = spec["mounts"].as_array_mut().unwrap();
+        let mut other = bind("v", "/other", &["bind"]);
+        other["uidMappings"] = json!([{"containerID": 0, "hostID": FIRST + 50, "size": 10}]);
+        other["gidMappings"] = json!([{"containerID": 0, "hostID": FIRST + 60, "size": 10}]);
+        mounts.extend([
+            bind("v", "/own", &["rbind", "idmap"]),
+            bind("v", "/deeper", &["rbind", "ridmap"]),
+            other,
+            bind("v", "/plain", &["rbind"]),
+            bind("single", "/single", &["bind", "ro", "idmap"]),
+        ]);
+    });
+    guest.run(&request).await;
+    assert_eq!(
+        guest.read("c", "").await,
+        "/own 0:0\n/own/file 7:8\n/own/deep 65534:65534\n/deeper/deep 0:0\n/other 50:60\n/other/file 57:68\n\
+         /plain/file 65534:65534\n/single 0:0\n/own/mine 0\n/other/mine 50\n/plain/mine 65534\n"
+    );
+    guest.delete("c").await;
+    // Nothing of the volume went with the container, and its mappings need no user namespace.
+    set_spec(
+        &mut request,
+        &["sh", "-c", "busybox stat -c '%n %u:%g' /v/mine /v/file"],
+        |spec| {
+            let mut mapped = bind("v", "/v", &["bind", "idmap"]);
+            mapped["uidMappings"] = json!([{"containerID": 0, "hostID": 40, "size": 10}]);
+            mapped["gidMappings"] = json!([{"containerID": 0, "hostID": 0, "size": 10}]);
+            spec["mounts"].as_array_mut().unwrap().push(mapped);
+        },
+    );
+    guest.run(&request).await;
+    assert_eq!(guest.read("c", "").await, "/v/mine 40:0\n/v/file 47:8\n");
+    guest.delete("c").await;
+    assert_eq!(guest.children(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn r49_what_cannot_be_is_named_and_leaves_nothing() {
     let guest = Guest::boot().await;
     type Change = fn(&mut Value);

@@ -1,11 +1,11 @@
 //! `linux.uidMappings` and `gidMappings`: what the kernel would refuse with a number and no name.
 
-use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType, Mount, Spec};
 
-use super::fields::has_namespace;
+use super::{fields::has_namespace, mounts::is_bind};
 use crate::container::{
     ContainerError,
-    ids::{lines, outside},
+    ids::{is_mapped, lines, outside},
 };
 
 /// Most lines of an id mapping, and most bytes: they are written at once (user_namespaces(7)).
@@ -35,6 +35,41 @@ pub(super) fn check(spec: &Spec) -> Result<(), ContainerError> {
             .or_else(|what| invalid(format!(": {what}")))?;
         check_mounts(spec, option, mappings)
             .or_else(|what| invalid(format!(" has not what is named in {what}")))?;
+    }
+    let mounts = spec.mounts().iter().flatten().enumerate();
+    for (index, mount) in mounts.filter(|(_, mount)| is_mapped(mount)) {
+        let place = format!("mounts[{index}] at {}", mount.destination().display());
+        check_mapped(mount, &place, has_user)?;
+    }
+    Ok(())
+}
+
+/// A mount that has mappings of its own, or the container's.
+fn check_mapped(mount: &Mount, place: &str, has_user: bool) -> Result<(), ContainerError> {
+    if !is_bind(mount) {
+        return Err(ContainerError::Unsupported(format!(
+            "{place}: an idmapped mount that is no bind mount"
+        )));
+    }
+    let (uids, gids) = (mount.uid_mappings(), mount.gid_mappings());
+    let given = |mappings: &Option<Vec<_>>| mappings.iter().flatten().next().is_some();
+    match (given(uids), given(gids)) {
+        (true, true) => {}
+        (false, false) if has_user => return Ok(()),
+        (false, false) => {
+            return Err(ContainerError::Invalid(format!(
+                "{place}: option \"idmap\" without mappings and without a user namespace"
+            )));
+        }
+        _ => {
+            return Err(ContainerError::Invalid(format!(
+                "{place}: uidMappings and gidMappings are not both given"
+            )));
+        }
+    }
+    for (name, mappings) in [("uidMappings", uids), ("gidMappings", gids)] {
+        check_mapping(mappings.as_deref().unwrap_or_default())
+            .map_err(|what| ContainerError::Invalid(format!("{place}: {name}: {what}")))?;
     }
     Ok(())
 }

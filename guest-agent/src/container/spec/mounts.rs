@@ -33,9 +33,7 @@ const KINDS: [&str; 16] = [
 ];
 
 /// Options that libcontainer takes and forgets, and one of runc's own that it does not know.
-const FORGOTTEN: [&str; 11] = [
-    "idmap",
-    "ridmap",
+const FORGOTTEN: [&str; 9] = [
     "shared",
     "rshared",
     "unbindable",
@@ -67,12 +65,6 @@ fn check_mount(
     if !destination.is_absolute() || destination.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(ContainerError::Invalid(format!(
             "{place}: destination is not absolute"
-        )));
-    }
-    let mapped = |mappings: &Option<Vec<_>>| mappings.iter().flatten().next().is_some();
-    if mapped(mount.uid_mappings()) || mapped(mount.gid_mappings()) {
-        return Err(ContainerError::Unsupported(format!(
-            "{place}: an idmapped mount"
         )));
     }
     let options = mount.options().as_deref().unwrap_or_default();
@@ -117,7 +109,7 @@ fn check_mount(
     Ok(())
 }
 
-fn is_bind(mount: &Mount) -> bool {
+pub(super) fn is_bind(mount: &Mount) -> bool {
     mount.typ().as_deref() == Some("bind")
         || mount
             .options()

@@ -16,7 +16,7 @@ pub(in crate::container) use bundle::{apply_user, state_directory};
 use husk_protocol::agent::{CreateContainerRequest, Stdio};
 use oci_spec::runtime::{LinuxResources, Spec};
 use tokio::sync::watch;
-use user::{delegate, mapped};
+use user::{delegate, map_volumes, mapped};
 
 use super::streams::{owner, terminal_of, unmapped};
 use crate::{
@@ -111,10 +111,10 @@ impl Agent {
         let mut disks = self.disks.lock().await;
         let root = disks.assemble(name, &wanted, mapped).await?;
         drop(disks);
-        let written = write_bundle(request, &root, ids.as_ref(), &mut adapted);
-        let directory = root.directory().to_owned();
+        let (directory, points) = (root.directory().to_owned(), root.mapped());
         self.table().container_mut(&request.container_id)?.root = Some(root);
-        let (privileges, rlimits) = written?;
+        map_volumes(&self.reaper, &mut adapted.spec, sharing.user(), &points).await?;
+        let (privileges, rlimits) = write_bundle(request, &directory, ids.as_ref(), &mut adapted)?;
         let Adapted {
             spec,
             filter,

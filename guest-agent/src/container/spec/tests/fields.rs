@@ -223,7 +223,7 @@ fn unsupported_fields() -> Vec<Case> {
         (
             "/mounts/1/options",
             json!(["idmap"]),
-            "mounts[1] at /dev: option \"idmap\"",
+            "mounts[1] at /dev: an idmapped mount that is no bind mount",
         ),
         (
             "/mounts/1/options",
@@ -233,7 +233,7 @@ fn unsupported_fields() -> Vec<Case> {
         (
             "/mounts/1/uidMappings",
             mapped,
-            "mounts[1] at /dev: an idmapped mount",
+            "mounts[1] at /dev: an idmapped mount that is no bind mount",
         ),
         (
             "/mounts/1",

@@ -64,3 +64,42 @@ fn user_namespace_wants_mappings_with_its_root() {
         );
     }
 }
+
+#[test]
+fn mapped_volume_wants_both_mappings_or_a_user_namespace() {
+    let with = |extra: &[(&str, Value)]| {
+        let mut spec = docker();
+        let mut mount = json!({"type": "bind", "source": "/run/husk/volumes/v", "destination": "/v",
+            "options": ["bind", "idmap"]});
+        for (name, value) in extra {
+            mount[*name] = value.clone();
+        }
+        spec["mounts"] = json!([mount]);
+        adapted_json(&spec).unwrap_err().to_string()
+    };
+    let map = json!([{"containerID": 0, "hostID": 5, "size": 1}]);
+    let cases: [(&[(&str, Value)], &str); 3] = [
+        (
+            &[],
+            "option \"idmap\" without mappings and without a user namespace",
+        ),
+        (
+            &[("uidMappings", map.clone())],
+            "uidMappings and gidMappings are not both given",
+        ),
+        (
+            &[
+                ("uidMappings", map.clone()),
+                (
+                    "gidMappings",
+                    json!([{"containerID": 0, "hostID": 5, "size": 0}]),
+                ),
+            ],
+            "gidMappings: size 0 from 0 on 5 is no range",
+        ),
+    ];
+    for (extra, expected) in cases {
+        let told = with(extra);
+        assert_eq!(told, format!("mounts[0] at /v: {expected}"));
+    }
+}

@@ -13,7 +13,7 @@ use crate::{
         error::ContainerError,
         files::{Inside, bind_volumes, cover_modes},
         ids::Ids,
-        rootfs::RootFs,
+        rootfs::merged_in,
         spec::{Adapted, set_identity},
         users::resolve,
     },
@@ -24,11 +24,11 @@ use crate::{
 /// Makes what the container is to find in its root, writes the bundle, and says what libcontainer is not told.
 pub(super) fn write_bundle(
     request: &CreateContainerRequest,
-    root: &RootFs,
+    directory: &Path,
     ids: Option<&Ids>,
     adapted: &mut Adapted,
 ) -> Result<(Privileges, Vec<PosixRlimit>), ContainerError> {
-    let rootfs = root.merged();
+    let rootfs = merged_in(directory);
     let inside = Inside::open(&rootfs).map_err(ContainerError::io("open root of the container"))?;
     let inside = inside.with_ids(ids.cloned());
     if let Some(process) = adapted.spec.process_mut() {
@@ -57,7 +57,6 @@ pub(super) fn write_bundle(
         }
         None => Default::default(),
     };
-    let directory = root.directory();
     let write = || {
         fs::write(
             directory.join("config.json"),
