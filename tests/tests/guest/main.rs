@@ -68,7 +68,10 @@ const CHECKS: &[(&str, Check)] = &[
         "r66_memory_kill_is_told_of_children_and_of_the_first_process",
         running::children_and_the_first_process,
     ),
-    ("containers_of_a_pod_share_what_they_ask_for", pods::share),
+    (
+        "r52_r61_containers_of_a_pod_share_what_they_ask_for",
+        pods::share,
+    ),
     (
         "limits_change_figures_are_whole_and_all_stands_still",
         running::limits_figures_and_standstill,
