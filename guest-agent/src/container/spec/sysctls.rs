@@ -39,7 +39,7 @@ pub(super) fn take_net(linux: &mut Linux) -> Result<Vec<(String, String)>, Conta
         }
         if value.contains('\0') {
             return Err(ContainerError::Invalid(format!(
-                "linux.sysctl: {name}: {value:?} contains a zero byte"
+                "linux.sysctl.{name}: {value:?} contains a zero byte"
             )));
         }
         let name = name.replace('/', ".");
