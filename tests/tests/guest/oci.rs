@@ -104,6 +104,8 @@ pub(super) fn everything(script: &str) -> Value {
                 {"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}, {"type": "RLIMIT_CORE", "soft": 0, "hard": 0}
             ],
             "noNewPrivileges": true,
+            // R73: names of a guest that has neither are no reason not to start.
+            "apparmorProfile": "docker-default", "selinuxLabel": "system_u:system_r:container_t:s0",
             "oomScoreAdj": 123,
             "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 6},
             "scheduler": {"policy": "SCHED_BATCH", "nice": 5},
@@ -135,7 +137,9 @@ pub(super) fn everything(script: &str) -> Value {
             "rootfsPropagation": "rprivate",
             "resources": {
                 "memory": {"limit": 67_108_864, "swap": 100_663_296, "reservation": 16_777_216},
-                "cpu": {"shares": 1024, "quota": 90000, "period": 100_000, "cpus": "0"},
+                "cpu": {
+                    "shares": 512, "quota": 90000, "period": 100_000, "burst": 8000, "cpus": "0", "mems": "0"
+                },
                 "pids": {"limit": 77},
                 "hugepageLimits": [{"pageSize": "2MB", "limit": 0}],
                 // The disks that a container has are the guest's: the first one is the scratch disk.
@@ -162,7 +166,7 @@ fn expected() -> Value {
         "kernel": {"nodename": "rows", "domainname": "example.org", "machine": "i686"},
         "cgroup": {
             "memory": "67108864", "memory_soft": "16777216", "pids": "77", "cpu": "90000 100000",
-            "cpu_weight": "100", "cpuset": "0",
+            "cpu_weight": "59", "cpuset": "0",
         },
         "process": {
             "Uid": "0 0 0 0", "Gid": "7 7 7 7", "Groups": "50 1002", "Umask": "0077", "NoNewPrivs": "1",
@@ -202,6 +206,7 @@ fn expected() -> Value {
             "kernel.msgmax": "12345", "fs.mqueue.msg_max": "20",
             "net.ipv4.ip_unprivileged_port_start": "80", "net.core.somaxconn": "1234",
         },
+        // R45: nothing of the guest's, and no pod network was asked for.
         "net": {"interfaces": "lo"},
         "streams": {"open": 3},
         "try": {
@@ -226,7 +231,8 @@ pub(super) fn differences(seen: &Value, expected: &Value, path: &str, found: &mu
 }
 
 /// R12, R15, R18, and by row: R44 R45 R46 R47 R48 (namespaces), R56 R57 R59 R62 (cgroup), R67 (limits of processes), R69 (no
-/// new privileges), R71 (capabilities), R80 R107 (devices), R81 (hidden paths), R98 (read-only root), R106 (process).
+/// new privileges), R71 (capabilities), R73 (labels), R80 R107 (devices), R81 (hidden paths), R98 (read-only root), R106
+/// (process).
 pub(super) fn fields(guest: &Guest) {
     const GUEST: [(&str, &str); 7] = [
         ("/proc/sys/kernel/pid_max", "4194304"),
@@ -237,7 +243,11 @@ pub(super) fn fields(guest: &Guest) {
         ("/proc/sys/fs/inotify/max_user_watches", "1048576"),
         ("/proc/sys/fs/aio-max-nr", "1048576"),
     ];
-    const CGROUP: [(&str, &str); 4] = [
+    // R57, R59: as they were written, which is nothing in a cgroup that nobody told them.
+    const CGROUP: [(&str, &str); 7] = [
+        ("/sys/fs/cgroup/cpuset.cpus", "0"),
+        ("/sys/fs/cgroup/cpuset.mems", "0"),
+        ("/sys/fs/cgroup/cpu.max.burst", "8000"),
         ("/sys/fs/cgroup/memory.swap.max", "33554432"),
         ("/sys/fs/cgroup/memory.oom.group", "1"),
         ("/sys/fs/cgroup/memory.high", "59998208"),
