@@ -3,6 +3,7 @@
 //! `docker save` or an OCI layout has it (the second byte says whether its checksums are put right first), compressed or not.
 //! Beyond "no panic": each answer that is an error says something, and a configuration that is taken becomes a
 //! specification or an error that names what is wrong.
+//! Or a system call profile in Docker's form, as a person gives it for any image.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -87,10 +88,18 @@ mod tar_sums;
 
 fuzz_target!(|input: &[u8]| {
     let [kind, input @ ..] = input else { return };
-    let config = match kind % 4 {
+    let mut seccomp = spec::SeccompChoice::Default;
+    let config = match kind % 5 {
         0 => images::documents(input, false),
         1 => images::documents(input, true),
         2 => images::archive(input),
+        4 => {
+            seccomp = spec::SeccompChoice::Profile(input.to_vec());
+            Some(images::ImageConfig {
+                cmd: vec!["true".to_owned()],
+                ..images::ImageConfig::default()
+            })
+        }
         _ => {
             let mut tar = input.to_vec();
             tar_sums::put_right(&mut tar);
@@ -101,6 +110,10 @@ fuzz_target!(|input: &[u8]| {
     let source = images::ImageSource::Oci(Box::new(config));
     let options = spec::RunOptions {
         hostname: "fuzz".to_owned(),
+        security: spec::Security {
+            seccomp,
+            ..spec::Security::default()
+        },
         ..spec::RunOptions::default()
     };
     let made = spec::container(&source, &images::Accounts::default(), &options, &|_| None);
