@@ -81,7 +81,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
     ("r12_r15_r18_every_field_is_seen_from_inside", oci::fields),
     ("r69_mounts_have_their_options_and_propagation", oci::mounts),
-    ("r66_r67_t7_greed_stays_in_its_container", oci::greed),
+    ("r66_r67_t7_greed_stays_in_its_container", running::greed),
 ];
 
 fn main() -> ExitCode {

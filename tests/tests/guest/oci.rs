@@ -1,16 +1,8 @@
 //! The fields of an OCI specification, as a container in the guest sees them. docs/oci.md names the check of each row.
 
-use std::fs;
-
-use husk_sandbox::agent::{ProcessId, Reach, StreamKind};
-use husk_tests::guest::{Guest, default_spec};
+use husk_tests::guest::Guest;
 use oci_spec::runtime::{LinuxCapabilities, LinuxResources, Spec};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
-
-use super::confinement::vmm_pid;
-
-const SIGKILL: u32 = 9;
 
 fn with_resources(spec: &mut Spec, resources: Value) {
     let resources: LinuxResources = serde_json::from_value(resources).unwrap();
@@ -358,42 +350,4 @@ pub(super) fn mounts(guest: &Guest) {
     );
     let rest = lines[3..].join("\n");
     assert_eq!(rest, "126\nkept\nkept\n65536", "{text}");
-}
-
-/// R66, R67, T7: one that takes too much memory and then forks without end hurts nobody but itself.
-pub(super) fn greed(guest: &Guest) {
-    let script = "probe memory 64 </dev/null; echo ended $?; \
-        fork() { while :; do fork & done; }; fork & while :; do wait; done";
-    let mut spec = default_spec(&["/bin/sh", "-c", script]);
-    with_resources(
-        &mut spec,
-        json!({"pids": {"limit": 12}, "memory": {"limit": 16_777_216, "swap": 16_777_216}}),
-    );
-    let threads = |pid: u32| fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
-    let before = threads(vmm_pid(guest));
-    let id = guest.fresh_id();
-    guest.wait(async {
-        let init = guest.create(&id, &spec).await.unwrap();
-        let mut stdout = guest.pod().stream(&init, StreamKind::Stdout).await.unwrap();
-        let mut stderr = guest.pod().stream(&init, StreamKind::Stderr).await.unwrap();
-        guest.pod().start(&id).await.unwrap();
-        let mut told = [0; 10];
-        stdout.read_exact(&mut told).await.unwrap();
-        assert_eq!(&told, b"ended 137\n", "{}", String::from_utf8_lossy(&told));
-        // The rest of what it says is left unread: that stays in its container as well.
-        let mut said = Vec::new();
-        while !String::from_utf8_lossy(&said).contains("can't fork") {
-            assert_ne!(stderr.read_buf(&mut said).await.unwrap(), 0);
-        }
-        assert_eq!(threads(vmm_pid(guest)), before);
-        guest
-            .pod()
-            .signal(&init, SIGKILL, Reach::All)
-            .await
-            .unwrap();
-        assert_eq!(guest.pod().wait(&init).await.unwrap().code, 137);
-        guest.pod().delete(&ProcessId::init(&id)).await.unwrap();
-    });
-    // The neighbours live.
-    assert_eq!(guest.sh("echo still").unwrap().text(), "still\n");
 }
