@@ -12,7 +12,7 @@ use oci_spec::runtime::{
 use tokio::sync::mpsc;
 
 /// A new connection to the pod's VMM; must be called on the guest's runtime.
-fn control(guest: &Guest) -> ControlClient {
+pub(crate) fn control(guest: &Guest) -> ControlClient {
     let socket = UnixStream::connect(guest.run_dir().join("control.sock")).unwrap();
     let (news, _) = mpsc::channel(64);
     ControlClient::new(socket, news).unwrap()
@@ -72,6 +72,7 @@ pub(super) fn vmm_process(guest: &Guest) {
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(field(set), "0000000000000000", "{set}");
     }
+    // R45 among them: it has no socket in the host's network.
     for namespace in ["mnt", "pid", "ipc", "net", "uts", "cgroup"] {
         let theirs = fs::read_link(proc.join("ns").join(namespace)).unwrap();
         let ours = fs::read_link(PathBuf::from("/proc/self/ns").join(namespace)).unwrap();

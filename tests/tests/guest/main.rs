@@ -73,7 +73,7 @@ const CHECKS: &[(&str, Check)] = &[
         pods::share,
     ),
     (
-        "limits_change_figures_are_whole_and_all_stands_still",
+        "r50_r57_r58_r61_limits_change_figures_are_whole_and_all_stands_still",
         running::limits_figures_and_standstill,
     ),
     ("unused_memory_goes_back_to_the_host", memory::given_back),

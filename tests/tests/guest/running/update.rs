@@ -1,12 +1,16 @@
 //! Limits that change under a container, its figures, its standstill.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use husk_sandbox::agent::Stats;
 use husk_tests::guest::Guest;
 use serde_json::{Value, json};
 
 use super::shell::Shell;
+use crate::confinement::control;
+
+/// For how long the machine is held: what is measured, not what is waited for.
+const STANDSTILL: Duration = Duration::from_millis(500);
 
 /// What containerd's metrics of either cgroup version are made from.
 const MEMORY: [&str; 24] = [
@@ -41,10 +45,10 @@ const FILES: &str = "cd /sys/fs/cgroup && cat memory.max pids.max cpu.max cpu.we
 pub(crate) fn limits_figures_and_standstill(guest: &Guest) {
     guest.wait(async {
         let before =
-            json!({"memory": {"limit": 50 << 20}, "pids": {"limit": 40}, "cpu": {"shares": 1024}});
+            json!({"memory": {"limit": 50 << 20}, "pids": {"limit": 40}, "cpu": {"shares": 512}});
         let mut shell = Shell::start(guest, before).await.unwrap();
         let id = shell.id().to_owned();
-        assert_eq!(shell.ask(FILES).await, "52428800; 40; max 100000; 100; = 0");
+        assert_eq!(shell.ask(FILES).await, "52428800; 40; max 100000; 59; = 0");
         let update = async |shell: &Shell<'_>, limits: Value| {
             let json = limits.to_string().into_bytes();
             shell.pod().update(shell.id(), json).await
@@ -87,6 +91,8 @@ pub(crate) fn limits_figures_and_standstill(guest: &Guest) {
         standstill(&mut shell).await;
         assert_eq!(shell.ask("kill $!").await, "= 0");
         figures(&mut shell).await;
+        burn(&mut shell).await;
+        clock(guest, &shell).await;
         shell.tell("exit 5").await;
         assert_eq!(shell.end().await.code, 5);
     });
@@ -142,6 +148,71 @@ async fn standstill(shell: &mut Shell<'_>) {
     shell.pod().resume(shell.id()).await.unwrap();
     until(shell, |stats| stats.cpu.unwrap().usage_us > held).await;
     assert_eq!(shell.ask("echo on").await, "on; = 0");
+}
+
+/// R58: what a shell has used by its own account is what the container is said to have used, within 5 % and what it takes to
+/// ask.
+async fn burn(shell: &mut Shell<'_>) {
+    const LOOP: &str = "i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done; times";
+    let used = async |shell: &Shell<'_>| {
+        let cpu = shell.pod().stats(shell.id()).await.unwrap().cpu.unwrap();
+        assert!(cpu.user_us + cpu.system_us <= cpu.usage_us, "{cpu:?}");
+        cpu.usage_us
+    };
+    let before = used(shell).await;
+    let first = own_us(&shell.ask("times").await);
+    let middle = used(shell).await;
+    let burnt = own_us(&shell.ask(LOOP).await) - first;
+    let after = used(shell).await;
+    // The first question is what it takes to ask; the shell's figures are hundredths of a second, two of them each time.
+    let (told, around) = (after - middle, middle - before + 40_000);
+    assert!(burnt > around, "{burnt} us are no burn beside {around}");
+    let twentieth = burnt / 20;
+    assert!(
+        told + around >= burnt - twentieth,
+        "{told} us of {burnt}, {around} around it"
+    );
+    assert!(
+        told <= burnt + twentieth + around,
+        "{told} us of {burnt}, {around} around it"
+    );
+}
+
+/// User and system time of a shell as its `times` writes them, as in "0m1.230s 0m0.040s".
+fn own_us(said: &str) -> u64 {
+    let line = said.split("; ").next().unwrap();
+    let millis = |figure: &str| {
+        let (minutes, seconds) = figure.trim_end_matches('s').split_once('m').unwrap();
+        let (seconds, millis) = seconds.split_once('.').unwrap();
+        let whole = minutes.parse::<u64>().unwrap() * 60 + seconds.parse::<u64>().unwrap();
+        whole * 1000 + format!("{millis:0<3}").parse::<u64>().unwrap()
+    };
+    line.split(' ').map(millis).sum::<u64>() * 1000
+}
+
+/// R50: the guest's clock is not late by the time for which its machine stood still. Told by bounds: between two readings
+/// it has gone on by no less than what lay between them on the host, and by no more than what lay around them.
+async fn clock(guest: &Guest, shell: &Shell<'_>) {
+    let read = async || {
+        let asked = Instant::now();
+        let at = shell.pod().stats(shell.id()).await.unwrap().read_at;
+        (asked, at, Instant::now())
+    };
+    let (asked_first, first, told_first) = read().await;
+    let machine = control(guest);
+    machine.pause().await.unwrap();
+    let stopped = Instant::now();
+    tokio::time::sleep(STANDSTILL).await;
+    let stopped = stopped.elapsed();
+    machine.resume().await.unwrap();
+    let (asked_second, second, told_second) = read().await;
+    let passed = second.checked_sub(first).unwrap();
+    let (least, most) = (asked_second - told_first, told_second - asked_first);
+    assert!(least > stopped);
+    // Two clocks differ by a few parts in a million.
+    let slack = most / 1000;
+    assert!(passed + slack >= least, "{passed:?} of {least:?}");
+    assert!(passed <= most + slack, "{passed:?} of {most:?}");
 }
 
 async fn figures(shell: &mut Shell<'_>) {
