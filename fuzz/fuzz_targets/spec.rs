@@ -118,7 +118,11 @@ mod process {
     use rustix::io::Errno;
 
     /// No disk is mounted here.
-    pub(crate) fn map_mount(_mount: impl AsFd, _to: BorrowedFd<'_>) -> Result<(), Errno> {
+    pub(crate) fn map_mount(
+        _mount: impl AsFd,
+        _to: BorrowedFd<'_>,
+        _all: bool,
+    ) -> Result<(), Errno> {
         Err(Errno::NOSYS)
     }
 
