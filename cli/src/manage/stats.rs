@@ -9,11 +9,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use husk_sandbox::{
-    agent::Stats,
-    engine::{Client, Found, Usage, find, list},
+    agent::{InterfaceStats, Stats},
+    engine::{Client, Found, Instant, Usage, find, list},
     settings::Settings,
 };
 use serde::Serialize;
+use serde_json::Value;
 use tokio::{task::JoinSet, time::sleep};
 
 use super::table::table;
@@ -32,7 +33,7 @@ struct Row<'a> {
     name: &'a str,
     /// Of one processor, since the look before; none at the first.
     cpu_percent: Option<f64>,
-    container: &'a Stats,
+    container: Value,
     kernel_instructions: u64,
     vmm_memory_bytes: Option<u64>,
 }
@@ -140,21 +141,32 @@ fn permille(before: &Usage, now: &Usage) -> Option<u64> {
 }
 
 fn json(looks: &[Look]) -> Result<String> {
-    let rows: Vec<Row<'_>> = looks
-        .iter()
-        .map(|look| Row {
+    let row = |look| -> Result<Row<'_>> {
+        let look: &Look = look;
+        Ok(Row {
             id: look.found.id(),
             name: &look.found.name,
             cpu_percent: look.cpu_permille.and_then(|permille| {
                 let permille = u32::try_from(permille).ok()?;
                 Some(f64::from(permille) / 10.0)
             }),
-            container: &look.usage.container,
+            container: figures(&look.usage.container)?,
             kernel_instructions: look.usage.instructions,
             vmm_memory_bytes: look.found.vmm_pid().and_then(resident_bytes),
         })
-        .collect();
+    };
+    let rows = looks.iter().map(row).collect::<Result<Vec<_>>>()?;
     Ok(serde_json::to_string(&rows)? + "\n")
+}
+
+/// All of them, with times as everywhere.
+fn figures(stats: &Stats) -> Result<Value> {
+    let read_at = u64::try_from(stats.read_at.as_nanos()).unwrap_or(u64::MAX);
+    let mut figures = serde_json::to_value(stats)?;
+    if let Some(field) = figures.get_mut("read_at") {
+        *field = Instant(read_at).to_string().into();
+    }
+    Ok(figures)
 }
 
 fn people(looks: &[Look], once: bool) -> String {
@@ -164,10 +176,11 @@ fn people(looks: &[Look], once: bool) -> String {
         "CPU %",
         "MEMORY / LIMIT",
         "PIDS",
+        "NET I/O",
         "BLOCK I/O",
         "VMM MEMORY",
     ];
-    let rows: Vec<[String; 7]> = looks.iter().map(cells).collect();
+    let rows: Vec<[String; 8]> = looks.iter().map(cells).collect();
     let clear = if once || !stdout().is_terminal() {
         ""
     } else {
@@ -176,13 +189,18 @@ fn people(looks: &[Look], once: bool) -> String {
     format!("{clear}{}", table(headings, &rows))
 }
 
-fn cells(look: &Look) -> [String; 7] {
+fn cells(look: &Look) -> [String; 8] {
     let none = || "-".to_owned();
     let stats = &look.usage.container;
     let memory = stats.memory.as_ref().map(|memory| {
         let limit = memory.limit_bytes.map_or_else(none, size);
         format!("{} / {limit}", size(memory.current_bytes))
     });
+    // What comes back to itself is no traffic.
+    let outside = || stats.interfaces.iter().filter(|one| one.name != "lo");
+    let net = |figure: fn(&InterfaceStats) -> u64| {
+        size(outside().map(figure).fold(0, u64::saturating_add))
+    };
     let sum = |figure: fn(&husk_sandbox::agent::IoStats) -> u64| {
         stats.io.iter().map(figure).fold(0, u64::saturating_add)
     };
@@ -202,6 +220,7 @@ fn cells(look: &Look) -> [String; 7] {
         stats
             .pids
             .map_or_else(none, |pids| pids.current.to_string()),
+        format!("{} / {}", net(|one| one.rx_bytes), net(|one| one.tx_bytes)),
         io,
         look.found
             .vmm_pid()

@@ -7,7 +7,7 @@ use husk_sandbox::{
     engine::Usage,
 };
 
-use super::{permille, size};
+use super::{figures, permille, size};
 
 fn usage(at_s: u64, usage_us: u64) -> Usage {
     Usage {
@@ -42,4 +42,12 @@ fn sizes_are_in_the_unit_that_people_would_take() {
     assert_eq!(size(1536), "1.5 KiB");
     assert_eq!(size(512 << 20), "512.0 MiB");
     assert_eq!(size(u64::MAX), "1677721.5 TiB");
+}
+
+#[test]
+fn times_for_programs_are_rfc_3339() {
+    let stats = usage(1_767_225_600, 7).container;
+    let figures = figures(&stats).unwrap();
+    assert_eq!(figures["read_at"], "2026-01-01T00:00:00.000000000Z");
+    assert_eq!(figures["cpu"]["usage_us"], 7);
 }

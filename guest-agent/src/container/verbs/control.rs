@@ -12,7 +12,7 @@ use crate::{
         error::ContainerError,
         table::{Agent, Phase, ProcessKey},
     },
-    resources::{figures, update},
+    resources::{figures, interfaces, update},
 };
 
 impl Agent {
@@ -103,8 +103,16 @@ impl Agent {
         Ok(StatsResponse {
             read_at_seconds: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
             read_at_nanos: now.subsec_nanos(),
+            interfaces: self.running_init(id).map(interfaces).unwrap_or_default(),
             ..figures(&directory)
         })
+    }
+
+    /// The pid of a container's first process, as long as it runs.
+    fn running_init(&self, id: &str) -> Option<u32> {
+        let table = self.table();
+        let init = table.container(id).ok()?.processes.get("")?;
+        init.exit().is_none().then_some(init.pid)
     }
 
     /// The cgroup of a container that was made and is not being removed.

@@ -20,6 +20,6 @@ pub use answers::{Created, Exit, GuestInfo, GuestProcess};
 pub use client::AgentClient;
 pub use error::{AgentError, Refusal};
 pub use interface::{Interface, Neighbour, Route};
-pub use stats::{CpuStats, HugetlbStats, IoStats, MemoryStats, PidsStats, Stats};
+pub use stats::{CpuStats, HugetlbStats, InterfaceStats, IoStats, MemoryStats, PidsStats, Stats};
 pub use stream::{StreamKind, open_stream};
 pub use types::{NewContainer, NewProcess, ProcessId, Reach, Shared, Streams, TerminalSize};

@@ -36,6 +36,8 @@ pub struct Stats {
     pub io: Vec<IoStats>,
     /// Huge pages, by size.
     pub hugetlb: Vec<HugetlbStats>,
+    /// Interfaces of its network namespace, `lo` too; none when it has ended.
+    pub interfaces: Vec<InterfaceStats>,
 }
 
 /// Processor time, in microseconds.
@@ -132,11 +134,39 @@ pub struct HugetlbStats {
     pub failures: u64,
 }
 
+/// One network interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterfaceStats {
+    /// Its name in the container.
+    pub name: String,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Packets received.
+    pub rx_packets: u64,
+    /// Of those received, what was damaged.
+    pub rx_errors: u64,
+    /// Received, and thrown away.
+    pub rx_dropped: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Failures to send.
+    pub tx_errors: u64,
+    /// Thrown away instead of sent.
+    pub tx_dropped: u64,
+}
+
 pub(super) fn stats(answer: agent::StatsResponse) -> Result<Stats, AgentError> {
     let seconds = u64::try_from(answer.read_at_seconds)
         .map_err(|_| invalid("Stats", format!("time {}", answer.read_at_seconds)))?;
-    if answer.io.len() > MAX_DEVICES || answer.hugetlb.len() > MAX_DEVICES {
-        let count = answer.io.len().max(answer.hugetlb.len());
+    let lengths = [
+        answer.io.len(),
+        answer.hugetlb.len(),
+        answer.interfaces.len(),
+    ];
+    if let Some(count) = lengths.into_iter().find(|count| *count > MAX_DEVICES) {
         return Err(invalid("Stats", format!("{count} devices")));
     }
     Ok(Stats {
@@ -152,6 +182,11 @@ pub(super) fn stats(answer: agent::StatsResponse) -> Result<Stats, AgentError> {
             .hugetlb
             .into_iter()
             .map(hugetlb)
+            .collect::<Result<_, _>>()?,
+        interfaces: answer
+            .interfaces
+            .iter()
+            .map(interface)
             .collect::<Result<_, _>>()?,
     })
 }
@@ -205,6 +240,30 @@ fn hugetlb(pages: agent::HugetlbStats) -> Result<HugetlbStats, AgentError> {
         limit_bytes: pages.limit_bytes,
         failures: pages.failures,
     })
+}
+
+fn interface(interface: &agent::InterfaceStats) -> Result<InterfaceStats, AgentError> {
+    if interface.name.len() > MAX_NAME_BYTES {
+        let what = format!("interface with a name of {} bytes", interface.name.len());
+        return Err(invalid("Stats", what));
+    }
+    Ok(InterfaceStats {
+        // Chosen by the container: nearly any bytes, which is no reason to doubt the agent.
+        name: plain_text(&interface.name),
+        rx_bytes: interface.rx_bytes,
+        rx_packets: interface.rx_packets,
+        rx_errors: interface.rx_errors,
+        rx_dropped: interface.rx_dropped,
+        tx_bytes: interface.tx_bytes,
+        tx_packets: interface.tx_packets,
+        tx_errors: interface.tx_errors,
+        tx_dropped: interface.tx_dropped,
+    })
+}
+
+fn plain_text(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    name.chars().map(plain).collect()
 }
 
 fn named(figures: HashMap<String, u64>) -> Result<BTreeMap<String, u64>, AgentError> {
