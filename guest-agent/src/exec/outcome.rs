@@ -89,6 +89,15 @@ impl Stumble {
         move |errno| Self { step, errno }
     }
 
+    /// The container's first process may be ending: then the kernel joins no namespace of it any more, and makes no
+    /// process in its pid namespace, for lack of memory as it says.
+    pub(super) fn may_be_dead_init(self) -> bool {
+        matches!(
+            (self.step, self.errno),
+            (Step::Clone, Errno::NOMEM) | (Step::Namespaces, Errno::SRCH)
+        )
+    }
+
     fn to_bytes(self) -> [u8; RECORD_BYTES] {
         let number = STEPS.iter().position(|step| *step == self.step);
         let number = number.and_then(|number| u32::try_from(number).ok());

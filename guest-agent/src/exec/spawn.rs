@@ -32,6 +32,8 @@ use crate::process::{
 pub(crate) enum SpawnError {
     /// The cgroup takes no processes, because the container made cgroups below it and gave them its controllers.
     CgroupBusy,
+    /// What it looks like when the container's first process ends; or memory is really short.
+    InitEnding(LaunchError),
     /// Anything else.
     Failed(LaunchError),
 }
@@ -117,7 +119,13 @@ pub(crate) fn spawn(
         Answer::Failed(stumble) if stumble.step == Step::Clone && stumble.errno == Errno::BUSY => {
             Err(SpawnError::CgroupBusy)
         }
-        Answer::Failed(stumble) => Err(SpawnError::Failed(stumble.into_error(&Words::of(plan)))),
+        Answer::Failed(stumble) => {
+            let error = stumble.into_error(&Words::of(plan));
+            Err(match stumble.may_be_dead_init() {
+                true => SpawnError::InitEnding(error),
+                false => SpawnError::Failed(error),
+            })
+        }
         Answer::None => Err(SpawnError::Failed(LaunchError::Silent)),
     }
 }

@@ -1,6 +1,7 @@
 //! Another process in a running container.
 
 use std::{
+    fs,
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     sync::Arc,
@@ -130,11 +131,12 @@ impl Agent {
         ends: &ChildEnds,
     ) -> Result<Spawned, ContainerError> {
         let failed = |errno: Errno| ContainerError::io(format!("enter {}", place.what))(errno);
+        let stopped = || ContainerError::State {
+            what: place.what.clone(),
+            state: "stopped",
+        };
         let init = open_process(place.init.pid).map_err(|errno| match errno {
-            Errno::SRCH => ContainerError::State {
-                what: place.what.clone(),
-                state: "stopped",
-            },
+            Errno::SRCH => stopped(),
             errno => failed(errno),
         })?;
         let cgroup = open_cgroup(&place.cgroup.directory()).map_err(failed)?;
@@ -155,6 +157,8 @@ impl Agent {
         };
         spawned.map_err(|error| match error {
             SpawnError::CgroupBusy => failed(Errno::BUSY),
+            SpawnError::InitEnding(_) if is_ending(&place.init) => stopped(),
+            SpawnError::InitEnding(error) => error.into(),
             SpawnError::Failed(LaunchError::Helper(source)) => {
                 ContainerError::io(format!("enter {}", place.what))(source)
             }
@@ -162,6 +166,26 @@ impl Agent {
         })
     }
 }
+
+/// Whether a process ends or has ended. The news of it comes later: what lives in its pid namespace ends before.
+fn is_ending(process: &Process) -> bool {
+    let stat = || fs::read_to_string(format!("/proc/{}/stat", process.pid));
+    process.exit().is_some() || stat().map_or(true, |stat| is_exiting(&stat))
+}
+
+/// `/proc/PID/stat` of a process that has begun to exit. Its name is in parentheses and may hold any byte.
+fn is_exiting(stat: &str) -> bool {
+    let behind_name = stat.rsplit_once(") ").map(|(_, fields)| fields);
+    let flags = behind_name.and_then(|fields| fields.split(' ').nth(STAT_FLAGS));
+    let flags: Option<u32> = flags.and_then(|flags| flags.parse().ok());
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
+}
+
+/// Place of the flags behind the name.
+const STAT_FLAGS: usize = 6;
+
+/// linux/sched.h
+const PF_EXITING: u32 = 4;
 
 fn open_process(pid: u32) -> Result<OwnedFd, Errno> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -205,3 +229,6 @@ fn make_streams(
         .map_err(ContainerError::io("open /dev/pts/ptmx of the container"))?;
     Ok((ends, Streams::terminal(master, owner, size)?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::io;
 
 use husk_protocol::{agent::FailureKind, failure};
 use thiserror::Error;
-use ttrpc::Error as RpcError;
+use ttrpc::{Code, Error as RpcError};
 
 /// The most characters of an agent's words that go on to a person.
 const MAX_WORDS: usize = 2048;
@@ -54,6 +54,8 @@ pub enum Refusal {
     CommandNotFound,
     /// The command exists and cannot be executed.
     CommandNotExecutable,
+    /// The container or process is not in a state for that.
+    State,
     /// Anything else; the words say what.
     Other,
 }
@@ -69,6 +71,7 @@ impl AgentError {
         let refusal = match failure::kind_of(status) {
             Some(FailureKind::FAILURE_KIND_COMMAND_NOT_FOUND) => Refusal::CommandNotFound,
             Some(FailureKind::FAILURE_KIND_COMMAND_NOT_EXECUTABLE) => Refusal::CommandNotExecutable,
+            None if status.code.enum_value() == Ok(Code::FAILED_PRECONDITION) => Refusal::State,
             _ => Refusal::Other,
         };
         Self::Refused {

@@ -3,8 +3,8 @@
 use husk_protocol::{
     PROTOCOL_VERSION,
     agent::{
-        FailureKind, HelloResponse, ListProcessesResponse, ListedProcess, MemoryStats,
-        StatsResponse, WaitResponse,
+        FailureKind, HelloResponse, InterfaceStats, ListProcessesResponse, ListedProcess,
+        MemoryStats, StatsResponse, WaitResponse,
     },
     failure,
 };
@@ -146,6 +146,38 @@ fn kinds_of_no_are_told_apart() {
     assert_eq!(refusal(not_found), Refusal::CommandNotFound);
     assert_eq!(refusal(not_executable), Refusal::CommandNotExecutable);
     assert_eq!(refusal(FailureKind::FAILURE_KIND_DISK), Refusal::Other);
+    let state = failure::plain(Code::FAILED_PRECONDITION, "c is stopped".to_owned());
+    assert!(matches!(
+        AgentError::from_rpc("Exec", &state),
+        AgentError::Refused {
+            refusal: Refusal::State,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn interface_that_a_container_named_is_shown_harmlessly() {
+    let named = |name: &str| StatsResponse {
+        interfaces: vec![InterfaceStats {
+            name: name.to_owned(),
+            rx_bytes: 7,
+            ..InterfaceStats::default()
+        }],
+        ..StatsResponse::default()
+    };
+    let stats = stats::stats(named("e\x1b[\u{fffd}0")).unwrap();
+    assert_eq!(stats.interfaces[0].name, "e?[?0");
+    assert_eq!(stats.interfaces[0].rx_bytes, 7);
+    assert!(stats::stats(named(&"x".repeat(65))).is_err());
+    let many = vec![InterfaceStats::default(); 1025];
+    assert!(
+        stats::stats(StatsResponse {
+            interfaces: many,
+            ..StatsResponse::default()
+        })
+        .is_err()
+    );
 }
 
 #[test]

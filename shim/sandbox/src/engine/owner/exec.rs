@@ -12,9 +12,9 @@ use tokio::{
 
 use super::calls::{Served, exited, in_phase, refusal, refused};
 use crate::{
-    agent::{NewProcess, ProcessId, StreamKind, Streams},
+    agent::{NewProcess, ProcessId, Refusal, StreamKind, Streams},
     engine::{
-        error::EngineError,
+        error::{EngineError, Refused},
         papers::Phase,
         wire::{ExecCall, Link, Reply},
     },
@@ -74,11 +74,16 @@ impl Served {
             .and_then(|made| serde_json::to_vec(&made).map_err(|error| error.to_string()));
         let new = NewProcess {
             id: process.clone(),
-            process_json: made.map_err(|text| refused(&text))?,
+            process_json: made.map_err(|text| not_made(None, text))?,
             streams,
             user: call.user.unwrap_or_default(),
         };
-        let created = self.pod.exec(new).await.map_err(refusal)?;
+        let created = self.pod.exec(new).await;
+        let created = created.map_err(|error| match error.refusal() {
+            // It ended meanwhile, or all of the machine did.
+            None | Some(Refusal::State) => refusal(error),
+            no => not_made(no, one_line(&error)),
+        })?;
         let started = Reply::Executed {
             exec: process.exec.clone(),
             warnings: created.warnings,
@@ -174,6 +179,15 @@ enum Client {
     Heard,
     /// It is gone, or never wanted to hear.
     Gone,
+}
+
+/// A process that cannot be made as it was asked for: its user, its directory, its command.
+fn not_made(no: Option<Refusal>, text: String) -> Reply {
+    let refusal = match no {
+        Some(Refusal::CommandNotFound) => Refused::CommandNotFound,
+        _ => Refused::CommandNotExecutable,
+    };
+    Reply::Refused { refusal, text }
 }
 
 /// The client has looked at them, but anybody may be the client.

@@ -40,7 +40,7 @@ impl ProcessExit {
         Self {
             code: match refusal {
                 Refusal::CommandNotFound => NOT_FOUND,
-                Refusal::CommandNotExecutable | Refusal::Other => NOT_EXECUTABLE,
+                Refusal::CommandNotExecutable | Refusal::State | Refusal::Other => NOT_EXECUTABLE,
             },
             oom_killed: false,
             machine: None,
