@@ -66,12 +66,8 @@ pub(super) async fn prepare(
     })?;
     let kernel = kernel(args, settings, &artefacts, host.kind)?;
     let serial = image.serial();
-    if let ImageSource::Bundle { unknown, .. } = &image.source {
-        for path in unknown {
-            report::warning(&format!(
-                "config.json: {path} is ignored: the field is unknown"
-            ));
-        }
+    for ignored in image.source.ignored() {
+        report::warning(&ignored);
     }
     let about = about(args, &name, &image.source, &spec)?;
     let pod = PodSpec {

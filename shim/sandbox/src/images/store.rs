@@ -77,7 +77,7 @@ impl Store {
         if tag.is_some() && !matches!(kind, Kind::LayoutDir | Kind::LayoutArchive) {
             return Err(ImageError::Kind {
                 path,
-                reason: "only an OCI layout has names in it",
+                reason: "only an OCI layout or docker archive has names in it",
             });
         }
         let made = match kind {
@@ -120,7 +120,8 @@ impl Store {
         };
         Source::archive(file, staging.path(), limit, &mut news).map_err(|source| {
             ImageError::Layout {
-                what: format!("OCI layout {}", path.display()),
+                // What is in it is not known yet.
+                what: format!("image archive {}", path.display()),
                 source: Box::new(source),
             }
         })
@@ -133,9 +134,9 @@ impl Store {
         tag: Option<&str>,
         observer: &mut dyn Observer,
     ) -> Result<Image, ImageError> {
-        let image = layout::read(source, tag).map_err(|source| ImageError::Layout {
-            what: format!("OCI layout {}", path.display()),
-            source: Box::new(source),
+        let image = layout::read(source, tag).map_err(|error| ImageError::Layout {
+            what: format!("{} {}", layout::form(source), path.display()),
+            source: Box::new(error),
         })?;
         let OciImage { config, layers } = image;
         let key = chain_key(layers.iter().map(|layer| layer.diff_id.as_str()));

@@ -82,6 +82,31 @@ pub enum ImageSource {
     },
 }
 
+impl ImageSource {
+    /// What of it a container does not get, one line each.
+    #[must_use]
+    pub fn ignored(&self) -> Vec<String> {
+        match self {
+            Self::Oci(config) => {
+                let entries = config.env.iter().enumerate();
+                let without_value = entries.filter(|(_, entry)| !entry.contains('='));
+                without_value
+                    .map(|(at, entry)| {
+                        format!(
+                            "the image's config.Env[{at}] {entry:?} is ignored: it has no value"
+                        )
+                    })
+                    .collect()
+            }
+            Self::RootFs => Vec::new(),
+            Self::Bundle { unknown, .. } => unknown
+                .iter()
+                .map(|path| format!("config.json: {path} is ignored: the field is unknown"))
+                .collect(),
+        }
+    }
+}
+
 /// The part of an image's configuration that a container is made from (OCI image specification, `config`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

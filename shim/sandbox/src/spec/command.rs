@@ -20,9 +20,20 @@ pub(super) fn command(image: &ImageConfig, options: &RunOptions) -> Result<Vec<S
     if command.is_empty() {
         return Err(SpecError::NoCommand);
     }
-    match command.iter().find(|argument| argument.contains('\0')) {
-        Some(argument) => {
-            let problem = format!("argument {argument:?} holds a NUL byte");
+    match command.iter().position(|argument| argument.contains('\0')) {
+        Some(at) => {
+            let from_image = |field| format!("the image's config.{field}");
+            let ours = entrypoint.len();
+            let whose = match (at < ours, options) {
+                (true, options) if options.entrypoint.is_some() => "--entrypoint".to_owned(),
+                (true, _) => from_image(format!("Entrypoint[{at}]")),
+                (false, options) if options.args.is_empty() => {
+                    from_image(format!("Cmd[{}]", at - ours))
+                }
+                (false, _) => "argument".to_owned(),
+            };
+            let argument = command.get(at).map_or("", String::as_str);
+            let problem = format!("{whose} {argument:?} holds a NUL byte");
             Err(SpecError::Invalid(problem))
         }
         None => Ok(command),

@@ -20,10 +20,15 @@ pub(super) fn environment(
     if options.terminal {
         variables.set("TERM", "xterm");
     }
-    for entry in &image.env {
-        // An entry without a value says nothing.
+    for (at, entry) in image.env.iter().enumerate() {
+        // An entry without a value says nothing: `ImageSource::ignored` names it.
         if let Some((name, value)) = entry.split_once('=') {
-            variables.set_checked(name, value)?;
+            let set = variables.set_checked(name, value);
+            set.map_err(|_| {
+                let problem =
+                    format!("the image's config.Env[{at}] {entry:?} has no valid name or value");
+                SpecError::Invalid(problem)
+            })?;
         }
     }
     for option in &options.env {

@@ -8,7 +8,6 @@ use std::io::Read;
 
 use oci_spec::image::ImageConfiguration;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::super::blob::{Blob, Hash};
 use super::super::unpack::{Compression, LayerBlob};
@@ -33,24 +32,18 @@ struct Entry {
 
 /// Reads the image that the tag names, or the only one.
 pub(super) fn read(source: &Source, tag: Option<&str>) -> Result<OciImage, LayoutError> {
-    let entries: Vec<Entry> = parse(&source.document(MANIFEST)?, MANIFEST)?;
+    let entries: Vec<Entry> =
+        documents::parse(&source.document(MANIFEST)?, &format!("{MANIFEST:?}"))?;
     let entry = choose(&entries, tag)?;
     let content = source.document(&entry.config)?;
     verify(&entry.config, &content)?;
-    let config: ImageConfiguration = parse(&content, &entry.config)?;
+    let config: ImageConfiguration = documents::parse(&content, &format!("{:?}", entry.config))?;
     let diff_ids = config::diff_ids(&config, entry.layers.len())?;
     let layers = entry.layers.iter().zip(diff_ids);
     let layers = layers.map(|(name, diff_id)| layer(source, name, diff_id));
     Ok(OciImage {
         config: config::container(&config),
         layers: layers.collect::<Result<_, _>>()?,
-    })
-}
-
-fn parse<T: DeserializeOwned>(content: &[u8], what: &str) -> Result<T, LayoutError> {
-    serde_json::from_slice(content).map_err(|source| LayoutError::Json {
-        what: format!("{what:?}"),
-        source,
     })
 }
 

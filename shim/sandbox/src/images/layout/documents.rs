@@ -1,6 +1,8 @@
 //! Where the documents of an image come from: a layout on disk, or a registry.
 
 use oci_spec::image::Descriptor;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 use super::super::blob::Hash;
 use super::error::LayoutError;
@@ -27,6 +29,25 @@ pub(in super::super) trait Documents {
 
     /// How its indexes are meant.
     fn ambiguity(&self) -> Ambiguity;
+}
+
+/// A document; an error names the field that is wrong.
+pub(super) fn parse<T: DeserializeOwned>(content: &[u8], what: &str) -> Result<T, LayoutError> {
+    let mut json = serde_json::Deserializer::from_slice(content);
+    let invalid = |field: Option<String>, source| LayoutError::Json {
+        what: match field {
+            Some(field) => format!("{field} of {what}"),
+            None => what.to_owned(),
+        },
+        source,
+    };
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let known = !matches!(error.path().iter().next(), None | Some(Segment::Unknown));
+        let field = known.then(|| error.path().to_string());
+        invalid(field, error.into_inner())
+    })?;
+    json.end().map_err(|source| invalid(None, source))?;
+    Ok(parsed)
 }
 
 /// Compares content with the digest that names it.

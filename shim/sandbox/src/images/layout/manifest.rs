@@ -8,7 +8,7 @@ use super::super::types::ImageConfig;
 use super::super::unpack::{Compression, LayerBlob};
 use super::config::{self, OciImage};
 use super::docker;
-use super::documents::Documents;
+use super::documents::{self, Documents};
 use super::error::LayoutError;
 use super::select;
 use super::source::Source;
@@ -53,8 +53,7 @@ impl LayerPart {
 
 /// Reads the image for linux/amd64 that the tag names, or the only one.
 pub(in super::super) fn read(source: &Source, tag: Option<&str>) -> Result<OciImage, LayoutError> {
-    // Newer docker archives are both; the layout says more.
-    if source.is_archive_with(docker::MANIFEST, "index.json") {
+    if is_docker_archive(source) {
         return docker::read(source, tag);
     }
     let ImageParts { config, layers, .. } = parts(source, tag)?;
@@ -66,6 +65,19 @@ pub(in super::super) fn read(source: &Source, tag: Option<&str>) -> Result<OciIm
         config,
         layers: layers.collect::<Result<_, LayoutError>>()?,
     })
+}
+
+/// Newer docker archives are layouts too, and the layout says more: such a one is none.
+fn is_docker_archive(source: &Source) -> bool {
+    source.is_archive_with(docker::MANIFEST, "index.json")
+}
+
+/// What to call it.
+pub(in super::super) fn form(source: &Source) -> &'static str {
+    match is_docker_archive(source) {
+        true => "docker archive",
+        false => "OCI layout",
+    }
 }
 
 /// Reads manifest and configuration of the image for linux/amd64 that the tag names, or of the only one.
@@ -98,10 +110,7 @@ fn document<T: DeserializeOwned>(
     kind: &str,
 ) -> Result<T, LayoutError> {
     let content = source.verified(descriptor)?;
-    serde_json::from_slice(&content).map_err(|source| LayoutError::Json {
-        what: format!("{kind} {}", descriptor.digest()),
-        source,
-    })
+    documents::parse(&content, &format!("{kind} {}", descriptor.digest()))
 }
 
 fn layer(descriptor: &Descriptor, diff_id: &str) -> Result<LayerPart, LayoutError> {

@@ -16,5 +16,5 @@ mod source;
 pub(super) use config::OciImage;
 pub(super) use documents::{Ambiguity, Documents, MAX_DOCUMENT_BYTES, verify};
 pub use error::LayoutError;
-pub(super) use manifest::{ImageParts, LayerPart, parts, read};
+pub(super) use manifest::{ImageParts, LayerPart, form, parts, read};
 pub(super) use source::{Source, open_regular};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use oci_spec::image::{Arch, Descriptor, ImageIndex, Os};
 
-use super::documents::{Ambiguity, Documents};
+use super::documents::{self, Ambiguity, Documents};
 use super::error::LayoutError;
 
 /// How deep indexes may refer to indexes.
@@ -32,7 +32,7 @@ pub(super) fn manifest(
     source: &dyn Documents,
     tag: Option<&str>,
 ) -> Result<Descriptor, LayoutError> {
-    let index = parse(&source.index()?, "index.json")?;
+    let index: ImageIndex = documents::parse(&source.index()?, "index.json")?;
     let chosen = named(index.manifests(), tag)?;
     let mut search = Search {
         source,
@@ -65,13 +65,6 @@ pub(super) fn manifest(
         });
     }
     Ok(first)
-}
-
-fn parse(content: &[u8], what: &str) -> Result<ImageIndex, LayoutError> {
-    serde_json::from_slice(content).map_err(|source| LayoutError::Json {
-        what: what.to_owned(),
-        source,
-    })
 }
 
 fn named(manifests: &[Descriptor], tag: Option<&str>) -> Result<Vec<Descriptor>, LayoutError> {
@@ -130,7 +123,7 @@ impl Search<'_> {
         let media_type = descriptor.media_type().to_string();
         let digest = descriptor.digest().to_string();
         if INDEX_TYPES.contains(&media_type.as_str()) {
-            let index = parse(&self.source.verified(descriptor)?, &digest)?;
+            let index: ImageIndex = documents::parse(&self.source.verified(descriptor)?, &digest)?;
             return index
                 .manifests()
                 .iter()

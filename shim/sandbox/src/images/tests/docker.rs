@@ -255,6 +255,8 @@ fn unusable_archives_are_named() {
     };
     let mut arm: Value = serde_json::from_slice(&config).unwrap();
     arm["architecture"] = json!("arm64");
+    let mut shell_form: Value = serde_json::from_slice(&config).unwrap();
+    shell_form["config"]["Entrypoint"] = json!("sh");
     let no_layers: [&str; 0] = [];
     for (archive, words) in [
         (Layer::new().file("x", b"x"), "index.json is missing"),
@@ -281,6 +283,11 @@ fn unusable_archives_are_named() {
             "\"l.tar\" is not valid",
         ),
         (
+            manifest(json!([entry("e.json", &[], &["l.tar"])]))
+                .file("e.json", shell_form.to_string().as_bytes()),
+            "config.Entrypoint of \"e.json\" is not valid: invalid type: string \"sh\"",
+        ),
+        (
             manifest(json!([entry("a.json", &[], &["l.tar"])]))
                 .file("a.json", arm.to_string().as_bytes()),
             "no image for linux/amd64, only for linux/arm64",
@@ -288,6 +295,12 @@ fn unusable_archives_are_named() {
     ] {
         let text = refusal(archive);
         assert!(text.contains(words), "{text}");
+        let form = if words.contains("index.json") {
+            "OCI layout /"
+        } else {
+            "docker archive /"
+        };
+        assert!(text.contains(form), "{text}");
     }
 }
 

@@ -251,3 +251,45 @@ fn bundle_keeps_its_specification() {
     .unwrap_err();
     assert!(refused.to_string().contains("--user"), "{refused}");
 }
+
+#[test]
+fn bad_field_of_an_image_is_named_as_its_own() {
+    let refused = |change: fn(&mut ImageConfig), wanted: &str| {
+        let mut image = image();
+        change(&mut image);
+        let said = build(image, &options()).unwrap_err().to_string();
+        assert!(said.starts_with(wanted), "{said}");
+    };
+    refused(
+        |image| image.env.push("=x".to_owned()),
+        "the image's config.Env[4] \"=x\" has no valid name",
+    );
+    refused(
+        |image| image.env[1] = "A=\0".to_owned(),
+        "the image's config.Env[1] \"A=\\0\"",
+    );
+    refused(
+        |image| image.cmd.push("a\0".to_owned()),
+        "the image's config.Cmd[1] \"a\\0\" holds a NUL byte",
+    );
+    refused(
+        |image| image.entrypoint[0] = "\0".to_owned(),
+        "the image's config.Entrypoint[0] \"\\0\" holds a NUL byte",
+    );
+    refused(
+        |image| image.working_dir = "\0".to_owned(),
+        "the image's config.WorkingDir \"\\0\" holds a NUL byte",
+    );
+    refused(
+        |image| image.user = "nobody-here".to_owned(),
+        "the image's config.User: unknown user \"nobody-here\"",
+    );
+}
+
+#[test]
+fn variable_without_a_value_is_told() {
+    let source = ImageSource::Oci(Box::new(image()));
+    let told = "the image's config.Env[3] \"NOVALUE\" is ignored: it has no value";
+    assert_eq!(source.ignored(), [told]);
+    assert!(ImageSource::RootFs.ignored().is_empty());
+}
