@@ -44,7 +44,8 @@ pub(crate) struct ContainerArgs {
     /// Take a capability away, or ALL
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
     pub(crate) cap_drop: Vec<CapabilityName>,
-    /// seccomp=FILE, seccomp=unconfined, no-new-privileges[=BOOL], systempaths=unconfined
+    /// seccomp=FILE, seccomp=unconfined, no-new-privileges[=BOOL], systempaths=unconfined; apparmor=unconfined and
+    /// label=disable are so anyway
     #[arg(long, value_name = "OPTION")]
     pub(crate) security_opt: Vec<SecurityOption>,
     /// Mount a file system in memory

@@ -49,7 +49,11 @@ pub fn container(
         ImageSource::Oci(config) => config.as_ref(),
         ImageSource::RootFs => &none,
     };
-    let user = identity(options.user.as_deref().unwrap_or(&image.user), accounts)?;
+    let user = match options.user.as_deref() {
+        Some(user) => identity(user, accounts)?,
+        None => identity(&image.user, accounts)
+            .map_err(|error| SpecError::Invalid(format!("the image's config.User: {error}")))?,
+    };
     let privilege = if user.uid == 0 {
         Privilege::Root
     } else {
@@ -98,8 +102,10 @@ fn linux(options: &RunOptions, granted: &Capabilities) -> Result<Map<String, Val
     let profile = match &options.security.seccomp {
         SeccompChoice::Unconfined => return Ok(linux),
         SeccompChoice::Default => default_profile(granted),
-        SeccompChoice::Profile(content) => {
-            let invalid = |error| SpecError::Invalid(format!("--security-opt seccomp: {error}"));
+        SeccompChoice::Profile { file, content } => {
+            let file = file.display();
+            let invalid =
+                |error| SpecError::Invalid(format!("--security-opt seccomp={file}: {error}"));
             flags::seccomp_profile(content, granted).map_err(invalid)?
         }
     };
@@ -166,7 +172,13 @@ fn working_dir(image: &ImageConfig, options: &RunOptions) -> Result<PathBuf, Spe
         None => Path::new("/").join(&image.working_dir),
     };
     if dir.to_string_lossy().contains('\0') {
-        return Err(SpecError::WorkingDir(dir));
+        return Err(match &options.working_dir {
+            Some(_) => SpecError::WorkingDir(dir),
+            None => SpecError::Invalid(format!(
+                "the image's config.WorkingDir {:?} holds a NUL byte",
+                image.working_dir
+            )),
+        });
     }
     Ok(dir)
 }

@@ -60,10 +60,15 @@ pub(in super::super) fn seccomp_profile(
     content: &[u8],
     granted: &Capabilities,
 ) -> Result<Value, String> {
+    let text: Value =
+        serde_json::from_slice(content).map_err(|error| format!("no JSON: {error}"))?;
+    if let Some(kind) = not_an_object(&text) {
+        return Err(format!("{kind} where a profile is an object, {{...}}"));
+    }
+    // From the text again: two fields of one name would be one by now.
     let mut json = serde_json::Deserializer::from_slice(content);
-    let profile: Profile = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| format!("{}: {}", error.path(), error.inner()))?;
-    json.end().map_err(|error| error.to_string())?;
+    let profile: Profile =
+        serde_path_to_error::deserialize(&mut json).map_err(|error| named(&error))?;
     if profile.listener_path.is_some_and(|path| !path.is_empty()) {
         return Err("listenerPath: there is nobody to listen".to_owned());
     }
@@ -108,8 +113,27 @@ pub(in super::super) fn seccomp_profile(
     let checked: Result<LinuxSeccomp, _> = serde_path_to_error::deserialize(&made);
     match checked {
         Ok(_) => Ok(made),
-        Err(error) => Err(format!("{}: {}", error.path(), error.inner())),
+        Err(error) => Err(named(&error)),
     }
+}
+
+/// The field and what is wrong with it; what is missing in the profile itself has no field to name.
+fn named(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    match error.path().iter().next() {
+        Some(_) => format!("{}: {}", error.path(), error.inner()),
+        None => error.inner().to_string(),
+    }
+}
+
+fn not_an_object(value: &Value) -> Option<&'static str> {
+    Some(match value {
+        Value::Object(_) => return None,
+        Value::Array(_) => "an array, [...],",
+        Value::String(_) => "a string",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "true or false",
+        Value::Null => "null",
+    })
 }
 
 /// A rule whose conditions hold here.

@@ -11,8 +11,13 @@ pub enum SeccompChoice {
     Default,
     /// All of them.
     Unconfined,
-    /// What a profile says, in Docker's form or the OCI's: the content of its file.
-    Profile(Vec<u8>),
+    /// What a profile says, in Docker's form or the OCI's.
+    Profile {
+        /// Where it came from.
+        file: PathBuf,
+        /// What it says.
+        content: Vec<u8>,
+    },
 }
 
 /// What holds a container besides its capabilities.
@@ -39,6 +44,8 @@ pub enum SecurityOption {
     NoNewPrivileges(bool),
     /// `systempaths=unconfined`
     PathsUnconfined,
+    /// `apparmor=unconfined` and `label=disable`, which is how it is: the guest's kernel has neither AppArmor nor SELinux.
+    WithoutLabels,
 }
 
 impl FromStr for SecurityOption {
@@ -57,11 +64,17 @@ impl FromStr for SecurityOption {
             ("no-new-privileges", None | Some("true" | "1")) => Ok(Self::NoNewPrivileges(true)),
             ("no-new-privileges", Some("false" | "0")) => Ok(Self::NoNewPrivileges(false)),
             ("systempaths", Some("unconfined")) => Ok(Self::PathsUnconfined),
-            ("apparmor" | "label", _) => Err(format!(
-                "{text:?}: the guest's kernel has neither AppArmor nor SELinux"
+            ("apparmor", Some("unconfined")) | ("label", Some("disable")) => {
+                Ok(Self::WithoutLabels)
+            }
+            ("apparmor", _) => Err(format!(
+                "{text:?}: the guest's kernel has no AppArmor, only apparmor=unconfined can be had"
+            )),
+            ("label", _) => Err(format!(
+                "{text:?}: the guest's kernel has no SELinux, only label=disable can be had"
             )),
             _ => Err(format!(
-                "{text:?} is none of seccomp=FILE, seccomp=unconfined, no-new-privileges[=BOOL] and systempaths=unconfined"
+                "{text:?} is none of seccomp=FILE, seccomp=unconfined, no-new-privileges[=BOOL], systempaths=unconfined, apparmor=unconfined and label=disable"
             )),
         }
     }
@@ -82,10 +95,14 @@ impl Security {
                 SecurityOption::SeccompUnconfined => security.seccomp = SeccompChoice::Unconfined,
                 SecurityOption::SeccompDefault => security.seccomp = SeccompChoice::Default,
                 SecurityOption::SeccompFile(path) => {
-                    security.seccomp = SeccompChoice::Profile(read(path)?);
+                    security.seccomp = SeccompChoice::Profile {
+                        file: path.clone(),
+                        content: read(path)?,
+                    };
                 }
                 SecurityOption::NoNewPrivileges(on) => security.no_new_privileges = *on,
                 SecurityOption::PathsUnconfined => security.paths_unconfined = true,
+                SecurityOption::WithoutLabels => {}
             }
         }
         Ok(security)

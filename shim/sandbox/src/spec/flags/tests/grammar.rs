@@ -140,12 +140,24 @@ fn security_options_are_named() {
             SecurityOption::NoNewPrivileges(false),
         ),
         ("systempaths=unconfined", SecurityOption::PathsUnconfined),
+        ("apparmor=unconfined", SecurityOption::WithoutLabels),
+        ("label:disable", SecurityOption::WithoutLabels),
     ] {
         assert_eq!(text.parse(), Ok(expected), "{text}");
     }
     assert_refused::<SecurityOption>(&[
-        ("apparmor=x", "neither AppArmor nor SELinux"),
-        ("label=disable", "neither AppArmor nor SELinux"),
+        (
+            "apparmor=docker-default",
+            "\"apparmor=docker-default\": the guest's kernel has no AppArmor",
+        ),
+        (
+            "apparmor",
+            "\"apparmor\": the guest's kernel has no AppArmor",
+        ),
+        (
+            "label=type:t",
+            "\"label=type:t\": the guest's kernel has no SELinux",
+        ),
         ("seccomp=", "\"seccomp=\" is none of"),
         ("no-new-privileges=maybe", "\"no-new-privileges=maybe\""),
         ("seccomp", "\"seccomp\""),
@@ -166,7 +178,11 @@ fn last_security_option_of_a_kind_counts() {
     let read = |path: &Path| Ok::<_, ()>(path.to_str().unwrap().into());
     let security = Security::new(&options[..2], read).unwrap();
     assert!(security.no_new_privileges);
-    assert_eq!(security.seccomp, SeccompChoice::Profile(b"/p".to_vec()));
+    let profile = SeccompChoice::Profile {
+        file: "/p".into(),
+        content: b"/p".to_vec(),
+    };
+    assert_eq!(security.seccomp, profile);
     let security = Security::new(&options, read).unwrap();
     assert_eq!(
         (security.seccomp, security.no_new_privileges),

@@ -84,7 +84,7 @@ fn architectures_come_from_either_list() {
 fn wrong_parts_are_named() {
     let with = |rule: Value| json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]});
     for (profile, words) in [
-        (json!([]), "expected struct Profile"),
+        (json!([]), "where a profile is an object"),
         (json!({"defaultAction": "ALLOW"}), "defaultAction: "),
         (
             json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["x86"]}),

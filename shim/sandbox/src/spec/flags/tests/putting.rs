@@ -169,7 +169,7 @@ fn labels_and_the_stop_signal_become_annotations() {
 fn security_reaches_the_specification() {
     let spec = build(RunOptions {
         security: Security {
-            seccomp: SeccompChoice::Profile(br#"{"defaultAction": "SCMP_ACT_ALLOW"}"#.to_vec()),
+            seccomp: profile(br#"{"defaultAction": "SCMP_ACT_ALLOW"}"#),
             no_new_privileges: true,
             paths_unconfined: true,
         },
@@ -183,20 +183,45 @@ fn security_reaches_the_specification() {
     assert!(linux.seccomp().is_some());
     assert!(linux.masked_paths().as_ref().is_none_or(Vec::is_empty));
     assert!(linux.readonly_paths().as_ref().is_none_or(Vec::is_empty));
-    let broken = RunOptions {
-        security: Security {
-            seccomp: SeccompChoice::Profile(b"{}".to_vec()),
-            ..Security::default()
-        },
-        ..RunOptions::default()
-    };
-    let said = build_with(ImageConfig::default(), broken)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        said.contains("--security-opt seccomp") && said.contains("defaultAction"),
-        "{said}"
-    );
+}
+
+fn profile(content: &[u8]) -> SeccompChoice {
+    SeccompChoice::Profile {
+        file: "/p.json".into(),
+        content: content.to_vec(),
+    }
+}
+
+#[test]
+fn broken_profile_names_its_file_and_what_is_wrong() {
+    for (content, wrong) in [
+        ("", "no JSON: EOF while parsing a value"),
+        ("{", "no JSON: EOF while parsing an object"),
+        ("{} x", "no JSON: trailing characters"),
+        ("[]", "an array, [...], where a profile is an object, {...}"),
+        ("7", "a number where a profile is an object"),
+        ("{}", "missing field `defaultAction`"),
+        (
+            r#"{"defaultAction": 1}"#,
+            "defaultAction: invalid type: integer `1`, expected a string",
+        ),
+        (
+            r#"{"defaultAction": "SCMP_ACT_SHRUG"}"#,
+            "defaultAction: unknown variant `SCMP_ACT_SHRUG`",
+        ),
+    ] {
+        let broken = RunOptions {
+            security: Security {
+                seccomp: profile(content.as_bytes()),
+                ..Security::default()
+            },
+            ..RunOptions::default()
+        };
+        let error = build_with(ImageConfig::default(), broken).unwrap_err();
+        let said = error.to_string();
+        let begin = format!("--security-opt seccomp=/p.json: {wrong}");
+        assert!(said.starts_with(&begin), "{content}: {said}");
+    }
 }
 
 #[test]
