@@ -81,7 +81,7 @@ fn clean(text: &str) -> String {
 #[derive(Serialize)]
 struct JsonTimeline<'a> {
     kernel_release: &'a str,
-    exit_code: u8,
+    exit_code: Option<u8>,
     stages: &'a [Mark],
     vmm: Option<VmmCost>,
 }
@@ -98,7 +98,8 @@ pub(crate) struct VmmCost {
 /// What a run was, for its timeline.
 pub(crate) struct Ran<'a> {
     pub(crate) kernel_release: &'a str,
-    pub(crate) exit_code: u8,
+    /// None of a container that runs on.
+    pub(crate) exit_code: Option<u8>,
     pub(crate) timeline: &'a Timeline,
     pub(crate) vmm: Option<VmmCost>,
 }

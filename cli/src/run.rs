@@ -31,6 +31,7 @@ use crate::{
     report::{self, Ran, VmmCost},
     signals::{self, Signals, Step, Wish},
     tty::check_input,
+    values::TimelineSink,
 };
 
 pub(crate) use launcher::{launch, take_order};
@@ -64,7 +65,6 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings, mode: Mode) -> Resu
     if !geteuid().is_root() {
         bail!("husk run needs root (user id is {}): use sudo", geteuid());
     }
-    report::check_sink(args.timeline.as_ref())?;
     report::check_sink(args.timeline.as_ref())?;
     let mut timeline = Timeline::begin();
     sweep_leftovers(settings);
@@ -106,7 +106,12 @@ pub(crate) async fn run(args: &RunArgs, settings: &Settings, mode: Mode) -> Resu
                 false => Keep::Papers,
             },
             outlets,
-            word: launcher.map(|launcher| (launcher, about.id.clone(), dir.clone())),
+            word: launcher.map(|launcher| Word {
+                launcher,
+                id: about.id.clone(),
+                dir: dir.clone(),
+                timeline: args.timeline.clone(),
+            }),
         };
         let outcome = running.in_pod(container, &mut signals).await;
         if let Ok(outcome) = &outcome {
@@ -159,9 +164,13 @@ async fn finish(
     if let Some(lost) = &outcome.lost {
         report::machine_lost(lost);
     }
+    if args.detach {
+        // It was told of its start, to who waited for that.
+        return Ok(outcome.code);
+    }
     let ran = Ran {
         kernel_release: &outcome.kernel_release,
-        exit_code: outcome.code,
+        exit_code: Some(outcome.code),
         timeline: &end.timeline,
         vmm: end.report.as_ref().map(|report| VmmCost {
             setup_cpu_us: report.metrics.setup_cpu_us,
@@ -178,8 +187,32 @@ struct Run<'a> {
     keeper: &'a Keeper,
     keep: Keep,
     outlets: Outlets,
-    /// Whom to tell that the container runs: its id and its pod's directory.
-    word: Option<(Launcher, String, PathBuf)>,
+    word: Option<Word>,
+}
+
+/// Whom to tell that a detached container runs, and what.
+struct Word {
+    launcher: Launcher,
+    id: String,
+    /// Of its pod.
+    dir: PathBuf,
+    timeline: Option<TimelineSink>,
+}
+
+impl Word {
+    /// Standard error is still that of the command that waits.
+    async fn tell(self, pod: &Pod, kernel_release: &str) -> Result<()> {
+        if self.timeline.is_some() {
+            let ran = Ran {
+                kernel_release,
+                exit_code: None,
+                timeline: &pod.timeline().await?,
+                vmm: None,
+            };
+            report::timeline(self.timeline.as_ref(), &ran)?;
+        }
+        self.launcher.tell(&self.id, &self.dir).await
+    }
 }
 
 impl Run<'_> {
@@ -214,8 +247,8 @@ impl Run<'_> {
             Step::Ended(signal) => return Ok(ended(signal, kernel_release)),
         };
         self.keeper.started(pod, self.keep).await?;
-        if let Some((launcher, id, dir)) = self.word {
-            launcher.tell(&id, &dir).await?;
+        if let Some(word) = self.word {
+            word.tell(pod, &kernel_release).await?;
         }
         let ended = running.wait(signals, early).await?;
         Ok(Outcome {

@@ -1,4 +1,4 @@
-//! Signals that people and programs send to `husk run`: they are meant for the container.
+//! Signals that people and programs send to `husk run` and `husk exec`: they are meant for what runs in the container.
 
 use std::{
     io,
@@ -30,7 +30,7 @@ const FORWARDED: [Signal; 7] = [
     Signal::ALARM,
 ];
 
-/// A second interrupt within this time means that the first was not heard.
+/// A second interrupt or termination within this time means that the first was not heard.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The signals that arrive.
@@ -38,8 +38,11 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct Signals {
     arrived: mpsc::Receiver<Signal>,
     arrive: mpsc::Sender<Signal>,
-    asked_to_end: Option<Instant>,
+    asked_to_end: Option<Asked>,
 }
+
+/// Who asked to end, and when.
+type Asked = (Signal, Instant);
 
 /// What one signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,12 +106,14 @@ fn asks_to_end(signal: Signal) -> bool {
     )
 }
 
-fn judge(asked: &mut Option<Instant>, signal: Signal, now: Instant) -> Wish {
-    if signal != Signal::INT {
+/// The same signal twice: a program may make a difference between the two.
+fn judge(asked: &mut Option<Asked>, signal: Signal, now: Instant) -> Wish {
+    if !matches!(signal, Signal::INT | Signal::TERM) {
         return Wish::Forward(signal);
     }
-    let again = asked.is_some_and(|before| now.duration_since(before) <= GRACE);
-    *asked = Some(now);
+    let again =
+        asked.is_some_and(|(before, at)| before == signal && now.duration_since(at) <= GRACE);
+    *asked = Some((signal, now));
     if again {
         Wish::Kill(signal)
     } else {

@@ -9,7 +9,7 @@ use crate::values::{TimelineSink, pull_policy, signal, timeline_sink};
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Run in the background, print the id, and keep the output for husk logs
-    #[arg(short, long, conflicts_with = "timeline")]
+    #[arg(short, long)]
     pub(crate) detach: bool,
     /// Remove the container when it has ended; one that runs in the foreground always is
     #[arg(long)]
@@ -31,7 +31,8 @@ pub(crate) struct RunArgs {
     pub(crate) stop_timeout: Option<u64>,
     #[command(flatten)]
     pub(crate) container: ContainerArgs,
-    /// Say what happened when, in time and guest-kernel instructions: text or json to standard error, or JSON to a file
+    /// Say what happened when, in time and guest-kernel instructions: text or json to standard error, or JSON to a file.
+    /// With -d: until the container runs
     #[arg(
         long,
         value_name = "text|json|PATH",

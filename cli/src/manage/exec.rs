@@ -4,6 +4,7 @@ use std::{
     env,
     io::{self, IsTerminal, stderr, stdin, stdout},
     os::unix::net::UnixStream,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -13,13 +14,19 @@ use husk_sandbox::{
     spec::EnvOption,
 };
 
+use rustix::process::Signal;
+use tokio::time::timeout;
+
 use crate::{
     args::ExecArgs,
     report,
-    signals::{Signals, Wish},
+    signals::{Signals, Wish, exit_code},
     streams::{Copying, Outlet, Output, UNWRITABLE, copy_input, copy_output, duplicate, to_fd},
     tty::{self, RawTerminal, Windows, check_input},
 };
+
+/// How long an owner may take to pass a kill on.
+const OWNER_ANSWERS: Duration = Duration::from_secs(5);
 
 /// Runs the process and waits for it, unless it is detached.
 pub(crate) async fn exec(args: &ExecArgs, settings: &Settings) -> Result<u8> {
@@ -92,7 +99,13 @@ async fn attend(
     let exited = loop {
         tokio::select! {
             exited = &mut exited => break exited?,
-            wish = signals.next() => forward(client, &exec, wish),
+            wish = signals.next() => match wish {
+                Wish::Forward(signal) => forward(client, &exec, signal),
+                Wish::Kill(_) => {
+                    kill(client, &exec).await;
+                    return Ok(exit_code(Signal::KILL));
+                }
+            },
             error = copying.failed() => return Err(error).context(UNWRITABLE),
             window = windows.next() => {
                 let (client, exec) = (client.clone(), exec.clone());
@@ -115,16 +128,20 @@ async fn attend(
 }
 
 /// Beside: the next signal must not wait for the owner's answer to this one.
-fn forward(client: &Client, exec: &str, wish: Wish) {
+fn forward(client: &Client, exec: &str, signal: Signal) {
     let (client, exec) = (client.clone(), exec.to_owned());
-    let signal = match wish {
-        Wish::Forward(signal) => signal,
-        Wish::Kill(_) => rustix::process::Signal::KILL,
-    };
+    tokio::spawn(async move { send(&client, &exec, signal).await });
+}
+
+/// Kills it, and does not wait for its end: who asks twice has waited long enough.
+async fn kill(client: &Client, exec: &str) {
+    let sending = send(client, exec, Signal::KILL);
+    timeout(OWNER_ANSWERS, sending).await.ok();
+}
+
+async fn send(client: &Client, exec: &str, signal: Signal) {
     let number = u32::try_from(signal.as_raw()).unwrap_or(0);
-    tokio::spawn(async move {
-        if let Err(error) = client.signal(Some(exec), number).await {
-            tracing::debug!(%error, "signal {number} was not delivered");
-        }
-    });
+    if let Err(error) = client.signal(Some(exec.to_owned()), number).await {
+        tracing::debug!(%error, "signal {number} was not delivered");
+    }
 }

@@ -7,20 +7,17 @@ use rustix::process::Signal;
 use super::{GRACE, Wish, exit_code, judge};
 
 #[test]
-fn second_interrupt_within_the_grace_kills() {
-    let (mut asked, now) = (None, Instant::now());
-    assert_eq!(
-        judge(&mut asked, Signal::INT, now),
-        Wish::Forward(Signal::INT)
-    );
-    assert_eq!(
-        judge(&mut asked, Signal::INT, now + GRACE),
-        Wish::Kill(Signal::INT)
-    );
+fn second_signal_of_a_kind_within_the_grace_kills() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (mut asked, now) = (None, Instant::now());
+        assert_eq!(judge(&mut asked, signal, now), Wish::Forward(signal));
+        let again = judge(&mut asked, signal, now + GRACE);
+        assert_eq!(again, Wish::Kill(signal));
+    }
 }
 
 #[test]
-fn second_interrupt_after_the_grace_is_passed_on() {
+fn second_signal_after_the_grace_is_passed_on() {
     let (mut asked, now) = (None, Instant::now());
     judge(&mut asked, Signal::INT, now);
     let later = now + GRACE + Duration::from_millis(1);
@@ -31,11 +28,19 @@ fn second_interrupt_after_the_grace_is_passed_on() {
 }
 
 #[test]
+fn one_of_each_is_passed_on() {
+    let (mut asked, now) = (None, Instant::now());
+    for signal in [Signal::INT, Signal::TERM, Signal::INT, Signal::QUIT] {
+        assert_eq!(judge(&mut asked, signal, now), Wish::Forward(signal));
+    }
+}
+
+#[test]
 fn other_signals_are_always_passed_on() {
     let (mut asked, now) = (None, Instant::now());
     for _ in 0..3 {
-        let wish = judge(&mut asked, Signal::TERM, now);
-        assert_eq!(wish, Wish::Forward(Signal::TERM));
+        let wish = judge(&mut asked, Signal::HUP, now);
+        assert_eq!(wish, Wish::Forward(Signal::HUP));
     }
 }
 
