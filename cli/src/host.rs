@@ -1,4 +1,4 @@
-//! `husk check` and `husk gc`; completions and manual pages, both made from the command line's own description.
+//! `husk check` and `husk gc`; completions, which are made from the command line's own description.
 
 use std::io::{Write, stdout};
 
@@ -14,7 +14,7 @@ use husk_sandbox::{
 };
 
 use crate::{
-    args::{CheckArgs, Cli, CompletionsArgs, ManArgs},
+    args::{CheckArgs, Cli, CompletionsArgs},
     report,
 };
 
@@ -101,12 +101,5 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<u8> {
     clap_complete::generate(args.shell, &mut Cli::command(), "husk", &mut script);
     let written = stdout().write_all(&script);
     written.context("standard output")?;
-    Ok(0)
-}
-
-/// Writes a page for husk and one for each of its commands.
-pub(crate) fn man(args: &ManArgs) -> Result<u8> {
-    let written = clap_mangen::generate_to(Cli::command(), &args.dir);
-    written.with_context(|| format!("manual pages in {}", args.dir.display()))?;
     Ok(0)
 }

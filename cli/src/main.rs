@@ -2,13 +2,14 @@
 //!
 //! `args` and `values` are the command line, `run` is `husk run` with `streams`, `signals`, `tty`, `progress` and `report`
 //! beside it, `manage` is everything about containers that exist, `images` finds and pulls images, `host` is `husk check`
-//! and `husk gc`, completions and manual pages.
+//! and `husk gc` and completions, `man` the manual pages.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod host;
 mod images;
+mod man;
 mod manage;
 mod progress;
 mod report;
@@ -87,7 +88,7 @@ fn serve(cli: Cli) -> Result<u8> {
         Verb::Check(args) => host::check(&args, &settings),
         Verb::Gc => host::gc(&settings),
         Verb::Completions(args) => host::completions(&args),
-        Verb::Man(args) => host::man(&args),
+        Verb::Man(args) => man::man(&args),
     }
 }
 

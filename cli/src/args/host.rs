@@ -20,7 +20,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Existing directory for husk.1, husk-run.1 and so on
+    /// Directory for husk.1, husk-run.1 and so on; made when it is not there
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
 }
