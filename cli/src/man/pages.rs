@@ -1,6 +1,4 @@
-//! Manual pages: what the command line says of itself, and what only a person can say (`words`).
-
-mod words;
+//! Manual pages, as files.
 
 use std::{fs, io, path::Path};
 
@@ -11,7 +9,7 @@ use clap_mangen::{
     roff::{Roff, bold, roman},
 };
 
-use self::words::{Item, Section, sections};
+use super::words::{Item, Section, sections};
 use crate::args::{Cli, ManArgs};
 
 /// Writes a page for husk and one for each of its commands.
