@@ -36,7 +36,7 @@ pub struct Sink {
 }
 
 impl LogWriter {
-    /// An empty log in a pod's directory, which takes at most `max_bytes` there and somewhat more for one write.
+    /// An empty log in a pod's directory, which takes at most `max_bytes` there, or two lines.
     ///
     /// # Errors
     /// The file cannot be made.
@@ -84,15 +84,34 @@ impl Sink {
 }
 
 impl Files {
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        if self.size > 0 && self.size.saturating_add(count) > self.max_bytes {
-            self.turn()?;
+    /// As many whole lines as the file has room for, and the rest in the next one: short lines are many times as long
+    /// here as they were.
+    fn write(&mut self, mut lines: &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            let room =
+                usize::try_from(self.max_bytes.saturating_sub(self.size)).unwrap_or(usize::MAX);
+            let fits = lines.get(..room).unwrap_or(lines);
+            let end = match fits.iter().rposition(|byte| *byte == b'\n') {
+                Some(last) => last + 1,
+                None if self.size > 0 => {
+                    self.turn()?;
+                    continue;
+                }
+                // One line is longer than a file: it has one of its own.
+                None => lines
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .map_or(lines.len(), |first| first + 1),
+            };
+            let (now, later) = lines.split_at(end);
+            let written = self.current.write_all(now);
+            // A part of a line that was written counts too.
+            let count = u64::try_from(now.len()).unwrap_or(u64::MAX);
+            self.size = self.size.saturating_add(count);
+            written?;
+            lines = later;
         }
-        let written = self.current.write_all(lines);
-        // A part of a line that was written counts too.
-        self.size = self.size.saturating_add(count);
-        written
+        Ok(())
     }
 
     /// What was written becomes the file before, and a new one begins.

@@ -109,6 +109,26 @@ fn log_that_cannot_be_written_loses_output_and_nothing_else() {
     }
 }
 
+/// T7: what a container writes at once may be all short lines, each of which has a time of its own in the file.
+#[test]
+fn short_lines_at_once_keep_to_the_bound_and_the_newest_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let bound = 8 << 10;
+    let log = LogWriter::create(dir.path(), bound).unwrap();
+    let sink = log.sink(LogSource::Stdout);
+    for _ in 0..3 {
+        sink.take(&b"y\n".repeat(32 << 10));
+        sink.take(b"last\n");
+        let files = fs::read_dir(dir.path()).unwrap();
+        let bytes: u64 = files
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum();
+        assert!((bound / 2..=bound).contains(&bytes), "{bytes}");
+        let entries = read(&mut LogReader::open(dir.path()).unwrap());
+        assert_eq!(entries.last().unwrap().bytes, b"last\n");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
