@@ -1,9 +1,9 @@
 //! What holds a guest: the VMM's jail, its control socket, the vsock device, the image's disk.
 
-use std::{fs, os::unix::net::UnixStream, path::PathBuf};
+use std::{fs, os::unix::net::UnixStream, path::PathBuf, time::SystemTime};
 
 use husk_machine::api::Metrics;
-use husk_sandbox::machine::ControlClient;
+use husk_sandbox::{agent::AgentClient, machine::ControlClient};
 use husk_tests::guest::Guest;
 use oci_spec::runtime::{
     Capabilities, Capability, LinuxCapabilitiesBuilder, LinuxDeviceCgroupBuilder, LinuxResources,
@@ -175,14 +175,48 @@ pub(super) fn vsock(guest: &Guest) {
     assert_eq!(guest.sh("echo still").unwrap().text(), "still\n");
 }
 
-pub(super) fn image_disk(guest: &Guest) {
+/// R70, R51, R50, T5: the strongest container there is has the guest's disks, figures, kernel log and clock, and writes to no
+/// image. What its neighbours' filter forbids it may (R72).
+pub(super) fn strongest(guest: &Guest) {
     let script = "mount -t sysfs none /sys 2>/dev/null; tries=0; for disk in /sys/block/vd*; do \
         [ $(cat $disk/ro) = 1 ] && [ $(cat $disk/size) != 0 ] || continue; tries=$((tries + 1)); \
         mknod /tmp/disk b $(tr : ' ' < $disk/dev); \
         dd if=/dev/zero of=/tmp/disk bs=4096 count=1 conv=notrunc,fsync 2>/dev/null && echo written; rm /tmp/disk; \
-        done; echo $tries";
+        done; echo $tries; ls /sys/block | grep -v '^vd' | wc -l; nproc; \
+        while read name kib rest; do [ $name = MemTotal: ] && echo $kib; done </proc/meminfo; \
+        mknod /tmp/log c 1 11; echo of a guest >/tmp/log; dmesg | grep -c 'of a guest'; cat /proc/modules 2>&1; insmod /bin/probe 2>&1; \
+        unshare -U true && echo unfiltered; date -s @1000000000 >/dev/null && date +%Y";
     let outcome = guest
         .run(&["/bin/sh", "-c", script], b"", all_powers)
         .unwrap();
-    assert_eq!(outcome.text(), "1\n", "{outcome:?}");
+    let text = outcome.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let [tries, strange, processors, kib, log, rest @ ..] = &lines[..] else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(
+        [*tries, strange, processors, log],
+        ["1", "0", "1", "1"],
+        "{outcome:?}"
+    );
+    let kib: u32 = kib.parse().unwrap();
+    assert!((400 << 10..512 << 10).contains(&kib), "{outcome:?}");
+    // The kernel takes no modules at all, and the clock of 2001 is the guest's alone.
+    let expected = [
+        "cat: can't open '/proc/modules': No such file or directory",
+        "insmod: can't insert '/bin/probe': kernel does not support requested operation",
+        "unfiltered",
+        "2001",
+    ];
+    assert_eq!(rest, expected, "{outcome:?}");
+    let host = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!(host > 1_500_000_000, "{host}");
+    // The host's next greeting sets the clock that its containers share.
+    guest.wait(async {
+        let agent = guest.run_dir().join("vsock.sock");
+        let agent = AgentClient::connect(&agent).await.unwrap();
+        agent.hello().await.unwrap();
+    });
+    let said = guest.sh("date +%s").unwrap().text();
+    assert!(said.trim().parse::<u64>().unwrap() >= host, "{said}");
 }

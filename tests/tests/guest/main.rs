@@ -77,7 +77,10 @@ const CHECKS: &[(&str, Check)] = &[
         running::limits_figures_and_standstill,
     ),
     ("unused_memory_goes_back_to_the_host", memory::given_back),
-    ("image_disk_cannot_be_written", confinement::image_disk),
+    (
+        "r50_r51_r70_strongest_container_has_the_guest_and_no_more",
+        confinement::strongest,
+    ),
     ("r60_r80_only_the_devices_of_the_rules_open", oci::devices),
     ("r12_r15_r18_every_field_is_seen_from_inside", oci::fields),
     ("r69_mounts_have_their_options_and_propagation", oci::mounts),
