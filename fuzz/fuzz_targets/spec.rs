@@ -30,13 +30,12 @@ mod container {
 
     /// Fits a specification to a guest, with everything that is derived from it.
     pub(crate) fn check(json: &[u8]) {
-        for (shared, read_only) in [(None, false), (Some(7), true)] {
-            let shared = crate::process::Shared {
-                net: shared,
-                ipc: shared,
-                uts: shared,
-                pid: shared,
-                user: None,
+        for (is_shared, read_only) in [(false, false), (true, true)] {
+            let shared = spec::Kinds {
+                net: is_shared,
+                ipc: is_shared,
+                uts: is_shared,
+                pid: is_shared,
             };
             let place = spec::Place {
                 rootfs: Path::new("/r"),
@@ -44,7 +43,19 @@ mod container {
                 read_only,
                 shared,
             };
-            let adapted = match spec::adapt(json, place) {
+            let number = is_shared.then_some(7);
+            let joined = crate::process::Shared {
+                user: None,
+                net: number,
+                ipc: number,
+                uts: number,
+                pid: number,
+            };
+            let adapted = spec::adapt(json, place).and_then(|mut adapted| {
+                spec::join(&mut adapted.spec, joined)?;
+                Ok(adapted)
+            });
+            let adapted = match adapted {
                 Ok(adapted) => adapted,
                 Err(error) => {
                     line(&error.to_string());

@@ -11,7 +11,7 @@ mod path;
 mod scheduler;
 mod sysctls;
 
-use std::{os::fd::RawFd, path::Path};
+use std::path::Path;
 
 use oci_spec::runtime::{
     LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResources, Process,
@@ -20,11 +20,9 @@ use oci_spec::runtime::{
 use serde::de::DeserializeOwned;
 
 use self::known::Fields;
+pub(super) use self::namespaces::{Kinds, join};
 use super::{error::ContainerError, users::Identity};
-use crate::{
-    process::Shared,
-    seccomp::{Profile, Program, compile},
-};
+use crate::seccomp::{Profile, Program, compile};
 
 /// The helper makes the network namespace, brings its loopback up, and libcontainer finds itself in it.
 const OWN_NETWORK: &str = "/proc/self/ns/net";
@@ -37,7 +35,7 @@ pub(super) struct Place<'a> {
     /// There is nowhere to keep writes.
     pub(super) read_only: bool,
     /// What is the pod's and not the container's own.
-    pub(super) shared: Shared,
+    pub(super) shared: Kinds,
 }
 
 /// A specification that fits, and what was taken out of it.
@@ -141,22 +139,6 @@ fn fit_exec(json: &[u8]) -> Result<(Process, Vec<String>), ContainerError> {
     Ok((process, warnings))
 }
 
-/// Says where the container's user namespace is found, which is made when its mappings are known.
-pub(super) fn enter_user_namespace(
-    spec: &mut Spec,
-    descriptor: RawFd,
-) -> Result<(), ContainerError> {
-    let linux = spec.linux_mut().as_mut();
-    let found = linux.and_then(|linux| linux.namespaces_mut().as_mut());
-    for given in found.into_iter().flatten() {
-        if given.typ() == LinuxNamespaceType::User {
-            let path = namespaces::descriptor_path(descriptor);
-            *given = namespace(LinuxNamespaceType::User, Some(&path))?;
-        }
-    }
-    Ok(())
-}
-
 /// Lets a process run as somebody else than its specification says.
 pub(super) fn set_identity(process: &mut Process, identity: &Identity) {
     let mut user = User::default();
@@ -205,8 +187,7 @@ fn adapt_linux(
     };
     fields::check_linux(linux)?;
     let net_sysctls = sysctls::take_net(linux)?;
-    let mut namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
-    namespaces::join(&mut namespaces, place.shared)?;
+    let namespaces = namespaces(linux.namespaces().clone().unwrap_or_default())?;
     linux.set_namespaces(Some(namespaces));
     linux.set_cgroups_path(Some(place.cgroup.to_owned()));
     if linux.mount_label().is_some() {

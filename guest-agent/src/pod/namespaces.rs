@@ -2,8 +2,8 @@
 
 use std::{
     fs::{File, create_dir_all},
-    io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    io::{self, ErrorKind},
+    os::fd::{AsFd, OwnedFd},
     path::Path,
     sync::Arc,
     thread,
@@ -13,11 +13,12 @@ use husk_protocol::agent::SharedNamespaces;
 use nix::sched::{CloneFlags, unshare};
 use thiserror::Error;
 
-use super::init::{EMPTY, Home, PodInit, start};
-use crate::{
-    network::loopback_up,
-    process::{Reaper, Shared},
+use super::{
+    init::{EMPTY, Home, PodInit, start},
+    sharing::Sharing,
+    user::make_user,
 };
+use crate::{network::loopback_up, process::Reaper};
 
 /// Why a container cannot share.
 #[derive(Debug, Error)]
@@ -25,6 +26,12 @@ pub(crate) enum PodError {
     /// With it went every process of the namespace, and there will be no other.
     #[error("init of the pod's processes has ended")]
     InitEnded,
+    /// All of them share one user namespace.
+    #[error("ids are not those of the pod's user namespace")]
+    OtherIds,
+    /// What there is to be shared belongs to another user namespace.
+    #[error("the pod's namespaces belong to another user namespace")]
+    OtherUser,
     /// The kernel does not make what is needed.
     #[error("make {what} of the pod")]
     Make {
@@ -35,51 +42,6 @@ pub(crate) enum PodError {
     },
 }
 
-/// Namespaces of a container that are not its own.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sharing {
-    pub(super) user: Option<Arc<OwnedFd>>,
-    pub(super) net: Option<Arc<OwnedFd>>,
-    pub(super) ipc: Option<Arc<OwnedFd>>,
-    pub(super) uts: Option<Arc<OwnedFd>>,
-    pub(super) pid: Option<Arc<OwnedFd>>,
-}
-
-impl Sharing {
-    /// As a helper that inherits them knows them.
-    pub(crate) fn numbers(&self) -> Shared {
-        let number = |fd: &Option<Arc<OwnedFd>>| fd.as_ref().map(|fd| fd.as_raw_fd());
-        Shared {
-            user: number(&self.user),
-            net: number(&self.net),
-            ipc: number(&self.ipc),
-            uts: number(&self.uts),
-            pid: number(&self.pid),
-        }
-    }
-
-    /// Whether its processes are among those of the pod.
-    pub(crate) fn has_processes(&self) -> bool {
-        self.pid.is_some()
-    }
-
-    /// The user namespace.
-    pub(crate) fn user(&self) -> Option<BorrowedFd<'_>> {
-        self.user.as_ref().map(|fd| fd.as_fd())
-    }
-
-    /// The network namespace.
-    pub(crate) fn network(self) -> Option<Arc<OwnedFd>> {
-        self.net
-    }
-
-    /// What a helper inherits.
-    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let all = [&self.user, &self.net, &self.ipc, &self.uts, &self.pid];
-        all.into_iter().flatten().map(|fd| fd.as_fd()).collect()
-    }
-}
-
 /// The pod's namespaces, as far as somebody has asked for them.
 #[derive(Debug, Default)]
 pub(crate) struct PodNamespaces {
@@ -87,12 +49,82 @@ pub(crate) struct PodNamespaces {
     ipc: Option<Arc<OwnedFd>>,
     uts: Option<Arc<OwnedFd>>,
     init: Option<PodInit>,
+    /// The user namespace that they belong to, if they were made for containers that have one.
+    user: Option<Mapped>,
+}
+
+#[derive(Debug)]
+struct Mapped {
+    namespace: Arc<OwnedFd>,
+    /// Lines of its users and groups.
+    ids: [String; 2],
 }
 
 impl PodNamespaces {
     /// Whether process 1 of the shared process namespace was made.
     pub(crate) fn has_init(&self) -> bool {
         self.init.is_some()
+    }
+
+    /// The network namespace, if there is one.
+    pub(crate) fn network(&self) -> Option<Arc<OwnedFd>> {
+        self.net.clone()
+    }
+
+    /// What is wanted of them by a container in a user namespace with these ids. The first one makes them, all at once:
+    /// they belong to its user namespace for good.
+    pub(crate) async fn share_mapped(
+        &mut self,
+        wanted: &SharedNamespaces,
+        reaper: &Arc<Reaper>,
+        ids: [String; 2],
+    ) -> Result<Sharing, PodError> {
+        let namespace = match &self.user {
+            Some(user) if user.ids != ids => return Err(PodError::OtherIds),
+            Some(user) => Arc::clone(&user.namespace),
+            None => self.make_mapped(reaper, ids).await?,
+        };
+        Ok(Sharing {
+            user: Some(namespace),
+            ..self.of(wanted)
+        })
+    }
+
+    async fn make_mapped(
+        &mut self,
+        reaper: &Arc<Reaper>,
+        ids: [String; 2],
+    ) -> Result<Arc<OwnedFd>, PodError> {
+        let failed = |source| PodError::Make {
+            what: "user namespace",
+            source,
+        };
+        if self.net.is_some() || self.ipc.is_some() || self.uts.is_some() {
+            return Err(PodError::OtherUser);
+        }
+        let kinds = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+        let made = make_user(reaper, kinds, &ids).await.map_err(failed)?;
+        let namespace = made
+            .user
+            .ok_or_else(|| failed(ErrorKind::NotFound.into()))?;
+        (self.net, self.ipc, self.uts) = (made.net, made.ipc, made.uts);
+        self.user = Some(Mapped {
+            namespace: Arc::clone(&namespace),
+            ids,
+        });
+        Ok(namespace)
+    }
+
+    /// What is there of what is wanted, but for processes.
+    fn of(&self, wanted: &SharedNamespaces) -> Sharing {
+        let held = |fd: &Option<Arc<OwnedFd>>, is_wanted| fd.clone().filter(|_| is_wanted);
+        Sharing {
+            user: None,
+            net: held(&self.net, wanted.net),
+            ipc: held(&self.ipc, wanted.ipc),
+            uts: held(&self.uts, wanted.uts),
+            pid: None,
+        }
     }
 
     /// What is wanted of them; what is not there yet is made. Process 1, if it is to be, goes into `cgroup`.
@@ -102,6 +134,9 @@ impl PodNamespaces {
         reaper: &Arc<Reaper>,
         cgroup: &Path,
     ) -> Result<Sharing, PodError> {
+        if self.user.is_some() {
+            return Err(PodError::OtherUser);
+        }
         // Process 1 has nothing of the agent's, so it lives in the pod's whatever its containers do.
         let (net, ipc, uts) = (
             wanted.net || wanted.pid,
@@ -113,13 +148,9 @@ impl PodNamespaces {
             true => Some(self.processes(reaper, cgroup).await?),
             false => None,
         };
-        let of = |fd: &Option<Arc<OwnedFd>>, is_wanted| fd.clone().filter(|_| is_wanted);
         Ok(Sharing {
-            user: None,
-            net: of(&self.net, wanted.net),
-            ipc: of(&self.ipc, wanted.ipc),
-            uts: of(&self.uts, wanted.uts),
             pid,
+            ..self.of(wanted)
         })
     }
 

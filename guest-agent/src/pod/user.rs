@@ -16,7 +16,7 @@ use rustix::{
     process::{Pid, Signal, kill_process},
 };
 
-use super::namespaces::Sharing;
+use super::sharing::Sharing;
 use crate::{
     init::{NAME, become_program, program},
     network::loopback_up_in,

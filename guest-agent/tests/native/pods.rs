@@ -375,7 +375,7 @@ async fn paths_and_user_namespaces_are_refused_by_name() {
     });
     assert_eq!(
         user.await,
-        "shared.net together with a user namespace is not supported"
+        "shared.pid together with a user namespace is not supported"
     );
     assert_eq!(
         run_in(&guest, &sharing("a", "echo on", all(), |_| {})).await,

@@ -1,6 +1,6 @@
 //! Containers with a user namespace.
 
-use husk_protocol::agent::{CreateContainerRequest, PushedFile, Stdio};
+use husk_protocol::agent::{CreateContainerRequest, PushedFile, SharedNamespaces, Stdio};
 use serde_json::{Value, json};
 use ttrpc::Code;
 
@@ -248,4 +248,76 @@ async fn r49_what_cannot_be_is_named_and_leaves_nothing() {
     }
     assert_eq!(guest.children(), Vec::<String>::new());
     assert_eq!(guest.script("c", "echo next").await, "next\n");
+}
+
+/// What its namespaces are, its host name and a parameter of its network; it lives on.
+const LOOK: &str = "for kind in user net ipc uts mnt; do busybox readlink /proc/self/ns/$kind; done; hostname; \
+    cat /proc/sys/net/ipv4/ip_default_ttl; exec sleep 1000 >/dev/null 2>&1";
+
+fn member(id: &str, change: impl FnOnce(&mut Value)) -> CreateContainerRequest {
+    let mut request = container(LOOK, change);
+    request.container_id = id.into();
+    request.shared = Some(SharedNamespaces {
+        net: true,
+        ipc: true,
+        uts: true,
+        ..SharedNamespaces::default()
+    })
+    .into();
+    request
+}
+
+#[tokio::test]
+async fn r49_containers_of_a_pod_share_in_one_user_namespace() {
+    let guest = Guest::boot().await;
+    let first = member("a", |spec| {
+        spec["hostname"] = json!("pod");
+        spec["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "77"});
+    });
+    let second = member("b", |spec| spec["hostname"] = Value::Null);
+    let mut seen = Vec::new();
+    for request in [&first, &second] {
+        guest.run(request).await;
+        let text = guest.read(&request.container_id, "").await;
+        seen.push(text.lines().map(str::to_owned).collect::<Vec<_>>());
+    }
+    let [a, b] = [&seen[0], &seen[1]];
+    assert_eq!((&a[..4], &a[5..]), (&b[..4], &b[5..]));
+    assert_ne!(a[4], b[4], "mount namespaces are each container's own");
+    assert_eq!(a[5..], ["pod", "77"]);
+    let mut joins = exec("e", &["sh", "-c", LOOK]);
+    joins.container_id = "b".into();
+    joins.process_json = serde_json::to_vec(&process(&["sh", "-c", LOOK])).unwrap();
+    guest.calls.exec(context(), &joins).await.unwrap();
+    let exec: Vec<_> = guest
+        .read("b", "e")
+        .await
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(&exec, b);
+    // Others have no part in it, and the pod goes on.
+    let other_ids = member("c", |spec| {
+        spec["linux"]["gidMappings"][0]["hostID"] = json!(FIRST + 1)
+    });
+    let mut without = member("c", |_| ());
+    set_spec(&mut without, &["true"], |_| ());
+    for (request, expected) in [
+        (
+            other_ids,
+            "linux.uidMappings and linux.gidMappings are not those of the pod's user namespace",
+        ),
+        (
+            without,
+            "sharing namespaces with containers of another user namespace is not supported",
+        ),
+    ] {
+        let told = refusal(guest.calls.create_container(context(), &request).await);
+        assert_eq!(told.message, expected);
+    }
+    guest
+        .run(&member("c", |spec| spec["hostname"] = Value::Null))
+        .await;
+    let text = guest.read("c", "").await;
+    assert_eq!(text.lines().take(4).collect::<Vec<_>>(), a[..4]);
 }

@@ -14,11 +14,8 @@ use std::path::Path;
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use serde_json::{Value, json};
 
-use super::{Adapted, Place, adapt, adapt_exec, set_identity};
-use crate::{
-    container::{ContainerError, users::Identity},
-    process::Shared,
-};
+use super::{Adapted, Kinds, Place, adapt, adapt_exec, join, set_identity};
+use crate::container::{ContainerError, users::Identity};
 
 fn spec(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut spec = json!({
@@ -36,7 +33,7 @@ fn adapted(change: impl FnOnce(&mut Value)) -> Result<Adapted, ContainerError> {
         rootfs: Path::new("/r"),
         cgroup: Path::new("/husk/c1"),
         read_only: false,
-        shared: Shared::default(),
+        shared: Kinds::default(),
     };
     adapt(&spec(change), place)
 }
@@ -70,7 +67,7 @@ fn root_without_place_for_writes_is_read_only() {
         rootfs: Path::new("/r"),
         cgroup: Path::new("/husk/c1"),
         read_only: true,
-        shared: Shared::default(),
+        shared: Kinds::default(),
     };
     let spec = adapt(&spec(|_| {}), place).unwrap().spec;
     assert_eq!(spec.root().as_ref().unwrap().readonly(), Some(true));

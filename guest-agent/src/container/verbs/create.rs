@@ -18,7 +18,10 @@ use oci_spec::runtime::{LinuxResources, Spec};
 use tokio::sync::watch;
 use user::{delegate, map_volumes, mapped};
 
-use super::streams::{owner, terminal_of, unmapped};
+use super::{
+    share::kinds,
+    streams::{owner, terminal_of, unmapped},
+};
 use crate::{
     container::{
         cgroup::Cgroup,
@@ -26,7 +29,7 @@ use crate::{
         ids::Ids,
         refused::refused_option,
         rootfs::merged,
-        spec::{Adapted, Place, adapt},
+        spec::{Adapted, Place, adapt, join},
         table::{Agent, Container, Joined, Phase, Process, Streams},
     },
     exec::Inherited,
@@ -94,19 +97,16 @@ impl Agent {
         cgroup: &Cgroup,
     ) -> Result<Made, ContainerError> {
         let wanted = request.rootfs.clone().unwrap_or_default();
-        let mut sharing = self.share(request.shared.as_ref()).await?;
         let place = Place {
             rootfs: &merged(name),
             cgroup: cgroup.path(),
             read_only: wanted.scratch_serial.is_empty(),
-            shared: sharing.numbers(),
+            shared: kinds(request.shared.as_ref()),
         };
         let mut adapted = adapt(&request.spec_json, place)?;
         let ids = Ids::of(&adapted.spec);
-        if let Some(ids) = &ids {
-            // A specification that shares as well has been refused.
-            sharing = self.make_user_namespace(&mut adapted.spec, ids).await?;
-        }
+        let sharing = self.share(request.shared.as_ref(), ids.as_ref()).await?;
+        join(&mut adapted.spec, sharing.numbers())?;
         let mapped = mapped(sharing.user(), ids.as_ref())?;
         let mut disks = self.disks.lock().await;
         let root = disks.assemble(name, &wanted, mapped).await?;

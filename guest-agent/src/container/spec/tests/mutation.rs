@@ -123,7 +123,7 @@ fn place() -> super::Place<'static> {
         rootfs: super::Path::new("/r"),
         cgroup: super::Path::new("/c"),
         read_only: false,
-        shared: super::Shared::default(),
+        shared: super::Kinds::default(),
     }
 }
 

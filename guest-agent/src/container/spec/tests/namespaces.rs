@@ -3,7 +3,7 @@
 use oci_spec::runtime::LinuxNamespaceType;
 use serde_json::{Value, json};
 
-use super::{Adapted, Path, Place, adapt, spec};
+use super::{Adapted, Kinds, Path, Place, adapt, join, spec};
 use crate::{container::ContainerError, process::Shared};
 
 const ALL: Shared = Shared {
@@ -15,13 +15,21 @@ const ALL: Shared = Shared {
 };
 
 fn sharing(shared: Shared, change: impl FnOnce(&mut Value)) -> Result<Adapted, ContainerError> {
+    let kinds = Kinds {
+        net: shared.net.is_some(),
+        ipc: shared.ipc.is_some(),
+        uts: shared.uts.is_some(),
+        pid: shared.pid.is_some(),
+    };
     let place = Place {
         rootfs: Path::new("/r"),
         cgroup: Path::new("/husk/c1"),
         read_only: false,
-        shared,
+        shared: kinds,
     };
-    adapt(&spec(change), place)
+    let mut adapted = adapt(&spec(change), place)?;
+    join(&mut adapted.spec, shared)?;
+    Ok(adapted)
 }
 
 /// Kinds and paths, sorted by kind.
@@ -87,10 +95,35 @@ fn user_namespace_or_a_path_beside_a_shared_kind_is_refused_by_name() {
     };
     assert_eq!(
         refused(json!({"type": "user"})),
-        "shared.ipc together with a user namespace is not supported"
+        "shared.ipc without shared.net together with a user namespace is not supported"
     );
     assert_eq!(
         refused(json!({"type": "ipc", "path": "/proc/1/ns/ipc"})),
         "linux.namespaces: path of the ipc namespace is not supported"
     );
+}
+
+#[test]
+fn r49_user_namespace_of_the_pod_is_joined_with_its_network_and_not_with_its_processes() {
+    let user = |spec: &mut Value| {
+        let namespaces = spec["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.push(json!({"type": "user"}));
+        let mapping = json!([{"containerID": 0, "hostID": 100_000, "size": 65536}]);
+        spec["linux"]["uidMappings"] = mapping.clone();
+        spec["linux"]["gidMappings"] = mapping;
+    };
+    let error = sharing(ALL, user).unwrap_err().to_string();
+    let named = "shared.pid together with a user namespace is not supported";
+    assert_eq!(error, named);
+    let without = Shared {
+        user: Some(6),
+        pid: None,
+        ..ALL
+    };
+    let adapted = sharing(without, user).unwrap();
+    let paths = namespaces(&adapted);
+    assert!(paths.contains(&(LinuxNamespaceType::User, Some("/proc/self/fd/6"))));
+    assert!(paths.contains(&(LinuxNamespaceType::Ipc, Some("/proc/self/ns/ipc"))));
+    assert!(paths.contains(&(LinuxNamespaceType::Network, Some("/proc/self/ns/net"))));
+    assert!(paths.contains(&(LinuxNamespaceType::Pid, None)));
 }

@@ -11,8 +11,6 @@ use crate::{
         cgroup::Cgroup,
         error::ContainerError,
         ids::{Depth, IDMAP, Ids, Mapped, is_mapped, mount_mapped},
-        spec::enter_user_namespace,
-        table::Agent,
     },
     pod::{Sharing, make_user},
     process::Reaper,
@@ -20,22 +18,6 @@ use crate::{
 
 /// Files of a cgroup that its owner may write, one name a line.
 const DELEGATED: &str = "/sys/kernel/cgroup/delegate";
-
-impl Agent {
-    /// Makes the user namespace, and the network namespace in it: of another one the container could not mount `sysfs`.
-    pub(super) async fn make_user_namespace(
-        &self,
-        spec: &mut Spec,
-        ids: &Ids,
-    ) -> Result<Sharing, ContainerError> {
-        let made = make_user(&self.reaper, CloneFlags::CLONE_NEWNET, &ids.lines()).await;
-        let own = made.map_err(ContainerError::io("make user namespace"))?;
-        if let Some(number) = own.numbers().user {
-            enter_user_namespace(spec, number)?;
-        }
-        Ok(own)
-    }
-}
 
 /// Volumes whose ids are to be mapped are mounted so beside the root; what is bound into the container is that.
 pub(super) async fn map_volumes(
